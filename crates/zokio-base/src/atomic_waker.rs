@@ -1,0 +1,221 @@
+//! One waker slot with one consumer that registers and any number of threads that wake.
+//!
+//! State, one word of two bits:
+//!
+//! - `REGISTERING`: the consumer is writing the slot. Set and cleared by the consumer.
+//! - `WAKING`: a waker of others is taking the slot's content, or wants to. Set by whoever wakes;
+//!   cleared by whoever found the word zero when setting it, or by the consumer in whose
+//!   registration it fell.
+//!
+//! Invariants:
+//!
+//! 1. The slot is touched only by the thread that moved the word away from zero.
+//! 2. A wake that finds a registration under way leaves `WAKING` set; the consumer then finds it
+//!    when it ends the registration and wakes itself. So no wake is lost.
+//! 3. [`AtomicWaker::register`] is never called by two threads at once. A second call that overlaps
+//!    is not undefined behaviour: it wakes its own waker, so that the caller polls again.
+#![allow(unsafe_code)]
+
+use crate::sync::UnsafeCell;
+use crate::sync::atomic::{AtomicU32, Ordering};
+use std::fmt;
+use std::task::Waker;
+
+const IDLE: u32 = 0;
+const REGISTERING: u32 = 0b01;
+const WAKING: u32 = 0b10;
+
+/// A slot for one waker that other threads may wake.
+pub struct AtomicWaker {
+    state: AtomicU32,
+    slot: UnsafeCell<Option<Waker>>,
+}
+
+// SAFETY: the slot is touched only under invariant 1, and wakers may move between threads.
+unsafe impl Send for AtomicWaker {}
+// SAFETY: as above; the word serialises every access to the slot.
+unsafe impl Sync for AtomicWaker {}
+
+impl fmt::Debug for AtomicWaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AtomicWaker").finish_non_exhaustive()
+    }
+}
+
+impl Default for AtomicWaker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl AtomicWaker {
+    /// An empty slot.
+    #[cfg(not(loom))]
+    pub const fn new() -> Self {
+        Self {
+            state: AtomicU32::new(IDLE),
+            slot: UnsafeCell::new(None),
+        }
+    }
+
+    /// An empty slot.
+    #[cfg(loom)]
+    pub fn new() -> Self {
+        Self {
+            state: AtomicU32::new(IDLE),
+            slot: UnsafeCell::new(None),
+        }
+    }
+
+    /// Sets the waker that the next [`wake`](Self::wake) wakes. The caller checks its condition
+    /// again afterwards: a wake that came before is not remembered.
+    pub fn register(&self, waker: &Waker) {
+        // Acquire pairs with the release that ends a `take`, so that we see the slot as it left it.
+        match self
+            .state
+            .compare_exchange(IDLE, REGISTERING, Ordering::Acquire, Ordering::Acquire)
+        {
+            Ok(_) => self.write(waker),
+            // Somebody is waking the former waker right now: the new one must not miss it.
+            // Somebody else is registering: invariant 3.
+            Err(_) => {
+                waker.wake_by_ref();
+                crate::sync::hint::spin_loop();
+            }
+        }
+    }
+
+    fn write(&self, waker: &Waker) {
+        // SAFETY: invariant 1, we moved the word from IDLE to REGISTERING.
+        let old = self.slot.with_mut(|slot| unsafe {
+            match &*slot {
+                Some(old) if old.will_wake(waker) => None,
+                _ => (*slot).replace(waker.clone()),
+            }
+        });
+        // Release publishes the slot to the next `take`; acquire pairs with the `WAKING` of one
+        // that came meanwhile, so that what it did before is seen by whom we wake.
+        let ended =
+            self.state
+                .compare_exchange(REGISTERING, IDLE, Ordering::AcqRel, Ordering::Acquire);
+        if ended.is_err() {
+            // SAFETY: the word is REGISTERING | WAKING: the waking side left the slot to us
+            // (invariant 2), and nobody else touches it before the word is zero.
+            let missed = self.slot.with_mut(|slot| unsafe { (*slot).take() });
+            // AcqRel: as above, for the next registration and the next wake.
+            self.state.swap(IDLE, Ordering::AcqRel);
+            if let Some(waker) = missed {
+                waker.wake();
+            }
+        }
+        drop(old);
+    }
+
+    /// Takes the waker out, if one is there and nobody is just taking it.
+    pub fn take(&self) -> Option<Waker> {
+        // Acquire pairs with the release that ends a registration. Release publishes what the
+        // caller did before to a consumer that finds `WAKING`.
+        if self.state.fetch_or(WAKING, Ordering::AcqRel) != IDLE {
+            return None;
+        }
+        // SAFETY: invariant 1, we moved the word from IDLE to WAKING.
+        let waker = self.slot.with_mut(|slot| unsafe { (*slot).take() });
+        // Release pairs with the acquire in `register`.
+        self.state.fetch_and(!WAKING, Ordering::Release);
+        waker
+    }
+
+    /// Wakes and removes the registered waker.
+    pub fn wake(&self) {
+        if let Some(waker) = self.take() {
+            waker.wake();
+        }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod model {
+    use super::*;
+    use crate::sync::{Arc, atomic::AtomicBool, model, thread};
+    use std::future::poll_fn;
+    use std::task::Poll;
+
+    fn wait(flag: Arc<AtomicBool>, slot: Arc<AtomicWaker>) -> impl Future<Output = ()> {
+        poll_fn(move |cx| {
+            slot.register(cx.waker());
+            if flag.load(Ordering::Acquire) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+    }
+
+    #[test]
+    fn a_wake_is_not_lost() {
+        model(|| {
+            let flag = Arc::new(AtomicBool::new(false));
+            let slot = Arc::new(AtomicWaker::new());
+            let (set, wake) = (flag.clone(), slot.clone());
+            let other = thread::spawn(move || {
+                set.store(true, Ordering::Release);
+                wake.wake();
+            });
+            loom::future::block_on(wait(flag, slot));
+            other.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn of_two_wakes_at_least_one_is_seen() {
+        model(|| {
+            let flag = Arc::new(AtomicBool::new(false));
+            let slot = Arc::new(AtomicWaker::new());
+            let others: Vec<_> = (0..2)
+                .map(|_| {
+                    let (set, wake) = (flag.clone(), slot.clone());
+                    thread::spawn(move || {
+                        set.store(true, Ordering::Release);
+                        wake.wake();
+                    })
+                })
+                .collect();
+            loom::future::block_on(wait(flag, slot));
+            for other in others {
+                other.join().unwrap();
+            }
+        });
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn wakes_the_last_registered_once() {
+        let first = Arc::new(Count(AtomicUsize::new(0)));
+        let second = Arc::new(Count(AtomicUsize::new(0)));
+        let slot = AtomicWaker::new();
+        slot.wake();
+        slot.register(&first.clone().into());
+        slot.register(&second.clone().into());
+        slot.wake();
+        slot.wake();
+        assert_eq!(first.0.load(Ordering::Relaxed), 0);
+        assert_eq!(second.0.load(Ordering::Relaxed), 1);
+        assert_eq!(Arc::strong_count(&first), 1);
+        assert_eq!(Arc::strong_count(&second), 1);
+    }
+}

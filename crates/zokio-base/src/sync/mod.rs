@@ -1,0 +1,38 @@
+//! The one door to atomics, cells, locks and threads.
+//!
+//! Exactly one backing is compiled in: the standard library, loom (`--cfg loom`) or shuttle
+//! (`--cfg shuttle`). All three offer the same API:
+//!
+//! - `atomic`: `AtomicBool`, `AtomicU8`, `AtomicU32`, `AtomicU64`, `AtomicUsize`, `AtomicPtr`,
+//!   `fence`, `compiler_fence`, `Ordering`;
+//! - `UnsafeCell` with `with` and `with_mut`, so that loom sees each access;
+//! - `Mutex`, `MutexGuard`, `Condvar` without poisoning: a panic in a critical section is a bug of
+//!   ours, and each section restores its invariants before anything in it can panic;
+//! - `thread`: `spawn`, `Builder`, `JoinHandle`, `yield_now`, `current_id`;
+//! - `hint::spin_loop`;
+//! - `thread_local!`.
+//!
+//! `Arc` is the standard library's in every backing, because models need `Arc<dyn Trait>`.
+//!
+//! Process-wide counters and flags that no model is about use [`std_atomic`], whose constructors
+//! are `const`.
+
+#[cfg(loom)]
+#[path = "loom.rs"]
+mod imp;
+#[cfg(all(shuttle, not(loom)))]
+#[path = "shuttle.rs"]
+mod imp;
+#[cfg(not(any(loom, shuttle)))]
+#[path = "std.rs"]
+mod imp;
+
+pub use imp::{Condvar, Mutex, MutexGuard, UnsafeCell, atomic, hint, model, thread, thread_local};
+pub use std::sync::{Arc, OnceLock, Weak};
+
+/// The standard library's atomics, for process-wide statics that lie outside every model.
+pub mod std_atomic {
+    pub use std::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+    };
+}

@@ -1,0 +1,147 @@
+//! Shuttle behind the door of [`crate::sync`]: many random schedules of a larger program are run.
+#![allow(unsafe_code)]
+
+pub use shuttle::hint;
+pub use shuttle::thread_local;
+
+/// Shuttle's atomics, which are sequentially consistent whatever the ordering says.
+pub mod atomic {
+    pub use shuttle::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
+
+    /// Stands for one side of an asymmetric barrier.
+    pub fn compiler_fence(order: Ordering) {
+        fence(order);
+    }
+}
+
+/// Shuttle's threads.
+pub mod thread {
+    pub use shuttle::thread::{Builder, JoinHandle, ThreadId, panicking, sleep, spawn, yield_now};
+
+    /// The identity of the calling thread.
+    pub fn current_id() -> ThreadId {
+        shuttle::thread::current().id()
+    }
+}
+
+/// Runs `f` under random schedules: `ZOKIO_SHUTTLE_ITERATIONS` of them, 1,000 unless it is set.
+pub fn model(f: impl Fn() + Send + Sync + 'static) {
+    let iterations = std::env::var("ZOKIO_SHUTTLE_ITERATIONS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(1_000);
+    shuttle::check_random(f, iterations);
+}
+
+/// A cell. Shuttle runs one thread at a time and does not check accesses.
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub struct UnsafeCell<T: ?Sized>(std::cell::UnsafeCell<T>);
+
+impl<T> UnsafeCell<T> {
+    /// Wraps `value`.
+    pub const fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(value))
+    }
+
+    /// Takes the value out.
+    pub fn into_inner(self) -> T {
+        self.0.into_inner()
+    }
+}
+
+impl<T: ?Sized> UnsafeCell<T> {
+    /// Calls `f` with a pointer that may only be read through.
+    pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        f(self.0.get())
+    }
+
+    /// Calls `f` with a pointer that may be written through.
+    pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        f(self.0.get())
+    }
+
+    /// Exclusive access needs no closure.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut()
+    }
+}
+
+/// A mutual exclusion lock without poisoning.
+#[derive(Debug, Default)]
+pub struct Mutex<T: ?Sized>(shuttle::sync::Mutex<T>);
+
+/// Holds a [`Mutex`] locked.
+pub type MutexGuard<'a, T> = shuttle::sync::MutexGuard<'a, T>;
+
+impl<T> Mutex<T> {
+    /// Wraps `value`.
+    pub const fn new(value: T) -> Self {
+        Self(shuttle::sync::Mutex::new(value))
+    }
+
+    /// Takes the value out.
+    pub fn into_inner(self) -> T {
+        self.0
+            .into_inner()
+            .unwrap_or_else(|poison| poison.into_inner())
+    }
+}
+
+impl<T: ?Sized> Mutex<T> {
+    /// Waits for the lock.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+
+    /// Takes the lock if nobody holds it.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        self.0.try_lock().ok()
+    }
+
+    /// Exclusive access needs no lock.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.0
+            .get_mut()
+            .unwrap_or_else(|poison| poison.into_inner())
+    }
+}
+
+/// A condition variable that goes with [`Mutex`].
+#[derive(Debug, Default)]
+pub struct Condvar(shuttle::sync::Condvar);
+
+impl Condvar {
+    /// Makes a condition variable that nobody waits for.
+    pub const fn new() -> Self {
+        Self(shuttle::sync::Condvar::new())
+    }
+
+    /// Unlocks, waits for a notification, locks again.
+    pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        self.0
+            .wait(guard)
+            .unwrap_or_else(|poison| poison.into_inner())
+    }
+
+    /// As [`wait`](Self::wait): shuttle has no time of its own.
+    pub fn wait_timeout<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        _timeout: std::time::Duration,
+    ) -> (MutexGuard<'a, T>, bool) {
+        (self.wait(guard), false)
+    }
+
+    /// Wakes one waiter.
+    pub fn notify_one(&self) {
+        self.0.notify_one();
+    }
+
+    /// Wakes every waiter.
+    pub fn notify_all(&self) {
+        self.0.notify_all();
+    }
+}

@@ -1,0 +1,149 @@
+//! A fixed batch of wakers, filled under a lock and woken outside of it.
+//!
+//! Waking runs foreign code: it may take locks of its own, or drop the last handle to what the
+//! lock guards. Structures therefore collect wakers here while they hold their lock, unlock, and
+//! call [`WakeList::wake_all`]. Dropping a list that still holds wakers drops them without waking;
+//! `wake_all` wakes every waker even if one of them panics, and then lets the panic go on.
+
+use std::task::Waker;
+
+/// How many wakers one batch holds.
+pub const WAKE_LIST_LEN: usize = 32;
+
+/// Up to [`WAKE_LIST_LEN`] wakers.
+#[derive(Debug)]
+pub struct WakeList {
+    wakers: [Option<Waker>; WAKE_LIST_LEN],
+    len: usize,
+}
+
+impl Default for WakeList {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl WakeList {
+    /// An empty batch.
+    pub const fn new() -> Self {
+        Self {
+            wakers: [const { None }; WAKE_LIST_LEN],
+            len: 0,
+        }
+    }
+
+    /// Whether another waker fits.
+    #[inline]
+    pub fn can_push(&self) -> bool {
+        self.len < WAKE_LIST_LEN
+    }
+
+    /// Whether the batch holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Adds a waker.
+    ///
+    /// # Panics
+    /// If the batch is full: ask [`can_push`](Self::can_push) first.
+    #[inline]
+    pub fn push(&mut self, waker: Waker) {
+        self.wakers[self.len] = Some(waker);
+        self.len += 1;
+    }
+
+    /// Wakes all that were pushed and empties the batch. Call it with no lock held.
+    pub fn wake_all(&mut self) {
+        let end = std::mem::take(&mut self.len);
+        let mut rest = Rest {
+            wakers: &mut self.wakers[..end],
+            next: 0,
+        };
+        rest.run();
+    }
+}
+
+/// The wakers that are still to be woken. Its drop goes on where a panic interrupted the run.
+struct Rest<'a> {
+    wakers: &'a mut [Option<Waker>],
+    next: usize,
+}
+
+impl Rest<'_> {
+    fn run(&mut self) {
+        while let Some(slot) = self.wakers.get_mut(self.next) {
+            self.next += 1;
+            if let Some(waker) = slot.take() {
+                waker.wake();
+            }
+        }
+    }
+}
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        self.run();
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    struct Panics;
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker that panics");
+        }
+    }
+
+    #[test]
+    fn wakes_each_once_and_can_be_filled_again() {
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let mut list = WakeList::new();
+        for round in 1..=2 {
+            while list.can_push() {
+                list.push(count.clone().into());
+            }
+            list.wake_all();
+            assert!(list.is_empty());
+            assert_eq!(count.0.load(Ordering::Relaxed), round * WAKE_LIST_LEN);
+        }
+        assert_eq!(Arc::strong_count(&count), 1);
+    }
+
+    #[test]
+    fn a_panic_in_one_waker_does_not_lose_the_others() {
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let mut list = WakeList::new();
+        list.push(count.clone().into());
+        list.push(Arc::new(Panics).into());
+        list.push(count.clone().into());
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| list.wake_all()));
+        assert!(result.is_err());
+        assert_eq!(count.0.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn dropping_wakes_nobody() {
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let mut list = WakeList::new();
+        list.push(count.clone().into());
+        drop(list);
+        assert_eq!(count.0.load(Ordering::Relaxed), 0);
+        assert_eq!(Arc::strong_count(&count), 1);
+    }
+}

@@ -1,0 +1,251 @@
+//! The cooperation budget: how much a task may do before it has to let others run.
+//!
+//! Each poll of a task starts with a budget of [`BUDGET`] units. Leaf operations (a receive, a
+//! read, a timer) take one unit when they make progress, through [`poll_proceed`]. With the budget
+//! used up every leaf operation returns `Pending` and has the task woken again, behind the others:
+//! so a task that never runs out of ready input cannot keep its thread.
+//!
+//! Outside of a task, and inside [`unconstrained`], there is no limit.
+
+use crate::context;
+use pin_project_lite::pin_project;
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+/// Units at the start of each poll. The ecosystem's tests count on this very number.
+pub const BUDGET: u8 = 128;
+
+/// What is left of a poll's budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget(Option<u8>);
+
+impl Budget {
+    /// A full budget.
+    pub const fn initial() -> Self {
+        Self(Some(BUDGET))
+    }
+
+    /// No limit.
+    pub const fn unlimited() -> Self {
+        Self(None)
+    }
+
+    /// Whether anything is left.
+    pub const fn has_remaining(self) -> bool {
+        !matches!(self.0, Some(0))
+    }
+}
+
+/// Runs `f` with `budget` in force, and restores the former budget afterwards, also on a panic.
+#[inline]
+pub fn with_budget<R>(budget: Budget, f: impl FnOnce() -> R) -> R {
+    struct Restore(Budget);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            context::set_budget(self.0);
+        }
+    }
+    let _restore = Restore(context::replace_budget(budget));
+    f()
+}
+
+/// Runs `f` with a full budget.
+#[inline]
+pub fn budget<R>(f: impl FnOnce() -> R) -> R {
+    with_budget(Budget::initial(), f)
+}
+
+/// Lifts the limit for the rest of this poll and returns what was left.
+pub fn stop() -> Budget {
+    context::replace_budget(Budget::unlimited())
+}
+
+/// Whether the current task has budget left. True outside of a task.
+#[inline]
+pub fn has_budget_remaining() -> bool {
+    context::budget().has_remaining()
+}
+
+/// Gives the unit back when it is dropped, unless [`made_progress`](Self::made_progress) was
+/// called: an operation that turns out to be pending costs nothing.
+#[derive(Debug)]
+#[must_use]
+pub struct RestoreOnPending {
+    before: Cell<Budget>,
+    // A budget belongs to the thread's current poll.
+    _not_send: std::marker::PhantomData<*const ()>,
+}
+
+impl RestoreOnPending {
+    /// The operation did something: the unit is spent.
+    #[inline]
+    pub fn made_progress(&self) {
+        self.before.set(Budget::unlimited());
+    }
+}
+
+impl Drop for RestoreOnPending {
+    fn drop(&mut self) {
+        // An unlimited budget has nothing to restore; it also marks progress.
+        let before = self.before.get();
+        if before != Budget::unlimited() {
+            context::set_budget(before);
+        }
+    }
+}
+
+/// Takes one unit of the budget, or returns `Pending` if none is left; the task is then woken again
+/// once the others had their turn.
+#[inline]
+pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
+    let before = context::budget();
+    let after = match before.0 {
+        None => before,
+        Some(0) => {
+            context::defer(cx.waker());
+            return Poll::Pending;
+        }
+        Some(units) => Budget(Some(units - 1)),
+    };
+    context::set_budget(after);
+    Poll::Ready(RestoreOnPending {
+        before: Cell::new(before),
+        _not_send: std::marker::PhantomData,
+    })
+}
+
+/// Takes one unit of the budget and yields to the scheduler if none is left.
+///
+/// # Cancel safety
+/// Dropping the future takes nothing back and loses nothing.
+///
+/// # Examples
+/// ```
+/// # async fn demo(items: Vec<u32>) -> u64 {
+/// let mut sum = 0;
+/// for item in items {
+///     sum += u64::from(item);
+///     zokio_task::coop::consume_budget().await;
+/// }
+/// # sum }
+/// ```
+pub async fn consume_budget() {
+    std::future::poll_fn(|cx| {
+        ready!(poll_proceed(cx)).made_progress();
+        Poll::Ready(())
+    })
+    .await;
+}
+
+pin_project! {
+    /// A future that is polled without a budget. Made by [`unconstrained`].
+    #[must_use = "Unconstrained does nothing unless polled"]
+    #[derive(Debug)]
+    pub struct Unconstrained<F> {
+        #[pin]
+        inner: F,
+    }
+}
+
+/// Takes `inner` out of cooperative scheduling: it never yields because of the budget.
+///
+/// A future that always has something to do then keeps its thread.
+///
+/// # Examples
+/// ```
+/// # async fn demo(receive: impl Future<Output = u32>) -> u32 {
+/// zokio_task::coop::unconstrained(receive).await
+/// # }
+/// ```
+pub fn unconstrained<F>(inner: F) -> Unconstrained<F> {
+    Unconstrained { inner }
+}
+
+impl<F: Future> Future for Unconstrained<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        with_budget(Budget::unlimited(), || self.project().inner.poll(cx))
+    }
+}
+
+pin_project! {
+    /// A future that takes part in cooperative scheduling. Made by [`cooperative`].
+    #[must_use = "futures do nothing unless polled"]
+    #[derive(Debug)]
+    pub struct Coop<F> {
+        #[pin]
+        inner: F,
+    }
+}
+
+/// Makes a future of foreign origin take one unit of the budget each time it makes progress.
+///
+/// # Examples
+/// ```
+/// # async fn demo(receive: impl Future<Output = u32>) -> u32 {
+/// zokio_task::coop::cooperative(receive).await
+/// # }
+/// ```
+pub fn cooperative<F: Future>(inner: F) -> Coop<F> {
+    Coop { inner }
+}
+
+impl<F: Future> Future for Coop<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let unit = ready!(poll_proceed(cx));
+        let output = ready!(self.project().inner.poll(cx));
+        unit.made_progress();
+        Poll::Ready(output)
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    #[test]
+    fn a_poll_has_exactly_its_budget() {
+        let mut cx = Context::from_waker(Waker::noop());
+        budget(|| {
+            for _ in 0..BUDGET {
+                let Poll::Ready(unit) = poll_proceed(&mut cx) else {
+                    panic!("budget left")
+                };
+                unit.made_progress();
+            }
+            assert!(!has_budget_remaining());
+            assert!(poll_proceed(&mut cx).is_pending());
+        });
+        assert!(has_budget_remaining());
+    }
+
+    #[test]
+    fn pending_operations_cost_nothing() {
+        let mut cx = Context::from_waker(Waker::noop());
+        budget(|| {
+            for _ in 0..1_000 {
+                assert!(poll_proceed(&mut cx).is_ready());
+            }
+        });
+    }
+
+    #[test]
+    fn unconstrained_lifts_the_limit_and_restores_it() {
+        let mut cx = Context::from_waker(Waker::noop());
+        budget(|| {
+            let mut lifted = std::pin::pin!(unconstrained(async {
+                for _ in 0..1_000 {
+                    consume_budget().await;
+                }
+            }));
+            assert!(lifted.as_mut().poll(&mut cx).is_ready());
+            assert_eq!(context::budget(), Budget::initial());
+        });
+    }
+}

@@ -1,0 +1,21 @@
+//! What a task asks of whoever schedules it.
+
+use crate::task::Notified;
+use std::any::Any;
+
+/// A place where woken tasks wait for their turn.
+///
+/// A task reaches its scheduler through the shard that it was spawned on. All methods may be
+/// called from any thread, inside or outside of the runtime.
+pub trait Schedule: Send + Sync + 'static {
+    /// Takes a task that became ready. After shutdown the task is dropped instead.
+    fn schedule(&self, task: Notified);
+
+    /// Takes a task that was woken while it was being polled: it goes behind the others.
+    fn reschedule(&self, task: Notified) {
+        self.schedule(task);
+    }
+
+    /// A task's future panicked and nobody may be waiting to hear of it.
+    fn task_panicked(&self, _payload: &(dyn Any + Send)) {}
+}
