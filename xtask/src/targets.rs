@@ -1,0 +1,54 @@
+//! `cargo xtask targets`: type-checks the workspace for systems this machine is not.
+//!
+//! The standard library is built for each target from source (see [`crate::toolchain`]), so no
+//! target needs a linker or a C compiler. A check proves that the portable paths compile, not that
+//! they run.
+
+use std::time::Instant;
+
+use crate::{Outcome, cmd, table, toolchain};
+
+/// What is checked by default.
+const TARGETS: &[&str] = &[
+    "aarch64-unknown-linux-gnu",
+    "aarch64-apple-darwin",
+    "x86_64-apple-darwin",
+    "x86_64-unknown-freebsd",
+    "x86_64-pc-windows-gnu",
+];
+
+/// Checks the given targets, or all.
+pub(crate) fn run(args: &[String]) -> Outcome {
+    toolchain::ensure(toolchain::BUILD_STD)?;
+    let wanted: Vec<&str> = if args.is_empty() {
+        TARGETS.to_vec()
+    } else {
+        args.iter().map(String::as_str).collect()
+    };
+    let folder = cmd::target_dir().join("targets");
+    let (mut rows, mut failed) = (Vec::new(), Vec::new());
+    for target in wanted {
+        let started = Instant::now();
+        let outcome = cmd::run(toolchain::cargo(
+            &[
+                "check",
+                "--quiet",
+                "--workspace",
+                "-Zbuild-std",
+                "--target",
+                target,
+            ],
+            &folder,
+        ));
+        let seconds = format!("{:.0}", started.elapsed().as_secs_f64());
+        let word = if outcome.is_ok() { "ok" } else { "failed" };
+        rows.push(vec![target.to_string(), word.to_string(), seconds]);
+        failed.extend(outcome.err());
+    }
+    print!("{}", table::render(&["target", "check", "seconds"], &rows));
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(failed.join("\n"))
+    }
+}
