@@ -349,6 +349,41 @@ impl Drop for TaskGuard {
     }
 }
 
+/// Marks `id` as the task that is being polled, with `budget` to spend, until the guard is dropped.
+#[inline]
+pub fn enter_poll(id: Id, budget: Budget) -> PollGuard {
+    let previous = CONTEXT
+        .try_with(|context| {
+            (
+                context.task.replace(Some(id)),
+                context.budget.replace(budget),
+            )
+        })
+        .unwrap_or((None, Budget::unlimited()));
+    PollGuard {
+        previous,
+        _not_send: PhantomData,
+    }
+}
+
+/// Restores the former task and its budget when dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct PollGuard {
+    previous: (Option<Id>, Budget),
+    _not_send: PhantomData<*const ()>,
+}
+
+impl Drop for PollGuard {
+    #[inline]
+    fn drop(&mut self) {
+        let _ = CONTEXT.try_with(|context| {
+            context.task.set(self.previous.0);
+            context.budget.set(self.previous.1);
+        });
+    }
+}
+
 /// What is left of the current poll's budget.
 #[inline]
 pub fn budget() -> Budget {

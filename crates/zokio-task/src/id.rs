@@ -59,6 +59,7 @@ impl Id {
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]
+#[allow(clippy::disallowed_methods)] // The door leads to these.
 mod tests {
     use super::*;
     use std::collections::BTreeSet;

@@ -1,12 +1,13 @@
 //! What a task asks of whoever schedules it.
 
-use crate::task::Notified;
+use crate::notified::Notified;
 use std::any::Any;
 
 /// A place where woken tasks wait for their turn.
 ///
 /// A task reaches its scheduler through the shard that it was spawned on. All methods may be
-/// called from any thread, inside or outside of the runtime.
+/// called from any thread, inside or outside of the runtime. They must not panic: a panic would
+/// surface in whoever wakes.
 pub trait Schedule: Send + Sync + 'static {
     /// Takes a task that became ready. After shutdown the task is dropped instead.
     fn schedule(&self, task: Notified);
