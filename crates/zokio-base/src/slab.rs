@@ -157,6 +157,32 @@ impl<T> Slab<T> {
         }
     }
 
+    /// The key of the value in slot `index`, if the slot holds one: values of one slab may link to
+    /// each other by their slots alone.
+    pub fn key_at(&self, index: u32) -> Option<Key> {
+        let slot = self.slots.get(index as usize)?;
+        matches!(slot.content, Content::Value(_)).then_some(Key {
+            index,
+            generation: slot.generation,
+        })
+    }
+
+    /// The value in slot `index`, whatever its generation.
+    pub fn at(&self, index: u32) -> Option<&T> {
+        match &self.slots.get(index as usize)?.content {
+            Content::Value(value) => Some(value),
+            Content::Free { .. } => None,
+        }
+    }
+
+    /// The value in slot `index`, whatever its generation.
+    pub fn at_mut(&mut self, index: u32) -> Option<&mut T> {
+        match &mut self.slots.get_mut(index as usize)?.content {
+            Content::Value(value) => Some(value),
+            Content::Free { .. } => None,
+        }
+    }
+
     /// Takes the value under `key` out, if it is still there.
     pub fn remove(&mut self, key: Key) -> Option<T> {
         let slot = self.slots.get_mut(key.index as usize)?;
@@ -216,6 +242,9 @@ mod tests {
         assert_eq!(old.index(), new.index());
         assert_ne!(old.generation(), new.generation());
         assert_eq!(slab.get(old), None);
+        assert_eq!(slab.key_at(old.index()), Some(new));
+        assert_eq!(slab.at(old.index()), Some(&"new"));
+        assert_eq!(slab.at_mut(7), None);
         assert_eq!(slab.remove(old), None);
         assert_eq!(slab.get(Key::from_bits(new.to_bits())), Some(&"new"));
     }
