@@ -41,6 +41,8 @@ pub mod id;
 mod join;
 mod location;
 mod meta;
+#[cfg(all(test, loom))]
+mod model;
 mod notified;
 mod queue;
 mod raw;
@@ -48,6 +50,10 @@ pub mod schedule;
 mod shard;
 mod state;
 mod table;
+#[cfg(all(test, not(shuttle)))]
+mod testing;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
 mod waker;
 
 pub use abort::AbortHandle;

@@ -540,10 +540,4 @@ impl State {
         debug_assert!(before.refs() >= count, "more references released than held");
         before.refs() == count
     }
-
-    /// How many references there are. For tests.
-    #[cfg(test)]
-    pub(crate) fn ref_count(&self) -> u64 {
-        self.load().refs()
-    }
 }
