@@ -239,6 +239,16 @@ pub fn enter_worker(worker: Worker) -> WorkerGuard {
     })
 }
 
+/// Takes the loop off this thread until the guard is dropped: what it drove was handed over, and
+/// nobody polls a driver here, so that wakers are not deferred.
+pub fn leave_worker() -> WorkerGuard {
+    CONTEXT.with(|context| WorkerGuard {
+        worker: context.worker.take(),
+        deferred: context.deferred.borrow_mut().take(),
+        _not_send: PhantomData,
+    })
+}
+
 /// The loop that runs on this thread.
 #[inline]
 pub fn worker() -> Option<Worker> {
