@@ -1,1 +1,32 @@
-//! zokio-driver.
+//! Layer 2 of Zokio: operations in, completions out.
+//!
+//! Each worker of a runtime has two planes, and anyone may reap either:
+//!
+//! - the **readiness plane** ([`poll`]): one edge-triggered set per worker, through `mio`, for
+//!   sockets, pipes and whatever else says when it is ready;
+//! - the **completion plane** ([`op`], [`uring`]): operations on files, on a ring where there is
+//!   one and on threads that may block elsewhere.
+//!
+//! [`driver`] holds the two together: a handle for everybody, and a part for each worker that
+//! waits and reaps.
+//!
+//! The contract of the completion plane: exactly one completion per operation, and buffers belong
+//! to the operation until then.
+
+#![deny(unsafe_code)]
+
+pub mod buf;
+pub mod driver;
+pub mod op;
+pub mod poll;
+pub mod uring;
+
+mod flight;
+mod sys;
+
+pub use driver::{
+    Driver, DriverHandle, DriverMetrics, DriverOptions, DriverUnparker, WorkerDriver,
+};
+pub use poll::{Direction, Interest, Ready, ReadyEvent, Registration};
+pub use sys::SourceId;
+pub use uring::IoMode;

@@ -1,0 +1,347 @@
+//! The two planes of a runtime's workers, held together.
+//!
+//! [`Driver::new`] makes a [`DriverHandle`] for everybody and a [`WorkerDriver`] for each worker.
+//! A worker's turn is [`WorkerDriver::park`] or [`WorkerDriver::poll`]: submit what its ring has
+//! pending, wait (or not), drain what is ready of both planes into a sink.
+//!
+//! A worker waits in one place, its readiness set: the ring is a member of the set from the first
+//! turn after it was made.
+//!
+//! Invariants:
+//!
+//! 1. Who uses a [`WorkerDriver`] has it to itself, on whatever thread. The sets and rings behind
+//!    it are shared and may be reaped by anyone ([`DriverHandle::service`]).
+//! 2. Waking a worker costs a system call only while it waits (`poll::park_state`).
+//! 3. A turn submits before it waits, and reaps the ring after it waited whatever ended the wait:
+//!    completions may show up with a signal instead of an event.
+
+use crate::op::plane::{OnRefusal, Plane};
+use crate::poll::park_state::ParkState;
+use crate::poll::set::{Drained, Set};
+use crate::uring::IoMode;
+use std::fmt;
+use std::io;
+use std::time::{Duration, Instant};
+use zokio_base::clock;
+use zokio_base::pad::CachePadded;
+use zokio_base::park::{Offload, Unpark, WakeSink};
+use zokio_base::sync::Arc;
+use zokio_base::sync::std_atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// How many events one drain takes unless told otherwise.
+pub const EVENTS_DEFAULT: usize = 1024;
+
+/// How a driver is to be.
+#[derive(Clone)]
+pub struct DriverOptions {
+    /// How many workers it has.
+    pub workers: usize,
+    /// Which planes it uses.
+    pub mode: IoMode,
+    /// How many events one drain takes at most.
+    pub events: usize,
+    /// Is told once why there is no ring.
+    pub on_refusal: Option<OnRefusal>,
+}
+
+impl fmt::Debug for DriverOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DriverOptions")
+            .field("workers", &self.workers)
+            .field("mode", &self.mode)
+            .field("events", &self.events)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DriverOptions {
+    /// The usual settings for that many workers.
+    pub fn new(workers: usize) -> Self {
+        Self {
+            workers,
+            mode: IoMode::default(),
+            events: EVENTS_DEFAULT,
+            on_refusal: None,
+        }
+    }
+}
+
+/// What a driver has done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DriverMetrics {
+    /// Sources that were attached to a set.
+    pub registered: u64,
+    /// Sources that left their set.
+    pub deregistered: u64,
+    /// Events that came.
+    pub events: u64,
+    /// Tasks that events woke.
+    pub wakes: u64,
+}
+
+/// One worker's part of what is shared.
+#[derive(Debug)]
+struct Seat {
+    set: Set,
+    state: ParkState,
+}
+
+type Seats = Arc<[CachePadded<Seat>]>;
+
+#[derive(Debug)]
+struct Shared {
+    seats: Seats,
+    plane: Arc<Plane>,
+    /// Spreads sources that no worker attaches.
+    next_set: AtomicUsize,
+    shutdown: AtomicBool,
+}
+
+/// A driver, in the making.
+#[derive(Debug)]
+pub struct Driver {
+    /// For everybody.
+    pub handle: DriverHandle,
+    /// One for each worker, by index.
+    pub workers: Vec<WorkerDriver>,
+}
+
+impl Driver {
+    /// Makes the sets. No ring is made before it is needed. `offload` runs operations that would
+    /// block.
+    ///
+    /// # Errors
+    /// If the system gives no more descriptors, or refuses rings in mode [`IoMode::Uring`].
+    ///
+    /// # Panics
+    /// If there are no workers.
+    pub fn new(options: &DriverOptions, offload: Arc<dyn Offload>) -> io::Result<Driver> {
+        assert!(options.workers > 0, "a driver has at least one worker");
+        let seats: Seats = (0..options.workers)
+            .map(|_| {
+                Ok(CachePadded::new(Seat {
+                    set: Set::new(options.events)?,
+                    state: ParkState::new(),
+                }))
+            })
+            .collect::<io::Result<_>>()?;
+        let unpark = {
+            let seats = seats.clone();
+            Arc::new(move |worker: usize| unpark(&seats[worker]))
+        };
+        let plane = Plane::new(
+            options.workers,
+            options.mode,
+            offload,
+            unpark,
+            options.on_refusal.clone(),
+        )?;
+        let handle = DriverHandle(Arc::new(Shared {
+            seats,
+            plane,
+            next_set: AtomicUsize::new(0),
+            shutdown: AtomicBool::new(false),
+        }));
+        let workers = (0..options.workers)
+            .map(|index| WorkerDriver {
+                handle: handle.clone(),
+                index,
+                watches_ring: false,
+            })
+            .collect();
+        Ok(Driver { handle, workers })
+    }
+}
+
+fn unpark(seat: &Seat) {
+    if seat.state.notify() {
+        seat.set.fire();
+    }
+}
+
+/// A runtime's driver, for everybody.
+#[derive(Debug, Clone)]
+pub struct DriverHandle(Arc<Shared>);
+
+impl DriverHandle {
+    /// How many workers the driver has.
+    pub fn workers(&self) -> usize {
+        self.0.seats.len()
+    }
+
+    /// Whether both are the same driver.
+    pub fn is_same(&self, other: &DriverHandle) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Where operations on files are begun.
+    pub fn plane(&self) -> &Arc<Plane> {
+        &self.0.plane
+    }
+
+    /// Ends the wait of a worker, or its next one.
+    pub fn unpark(&self, worker: usize) {
+        unpark(&self.0.seats[worker]);
+    }
+
+    /// Drains both planes of a worker without waiting: for a worker that is kept from doing it
+    /// itself. Returns whether anything was woken; false as well while somebody else is at it.
+    pub fn service<S: WakeSink>(&self, worker: usize, sink: &mut S) -> bool {
+        let reaped = self.0.plane.lane(worker).reap(sink);
+        let drained = self.set(worker).try_drain(sink);
+        reaped > 0 || drained.is_ok_and(|drained| drained.wakes > 0)
+    }
+
+    /// Whether the driver is gone: nothing can wait for it any more.
+    pub fn is_shutdown(&self) -> bool {
+        // Acquire pairs with the release in `WorkerDriver::shutdown`.
+        self.0.shutdown.load(Ordering::Acquire)
+    }
+
+    /// What has been done so far.
+    pub fn metrics(&self) -> DriverMetrics {
+        let mut metrics = DriverMetrics::default();
+        for seat in self.0.seats.iter() {
+            let counters = seat.set.counters();
+            // Relaxed: metrics order nothing.
+            metrics.registered += counters.registered.load(Ordering::Relaxed);
+            metrics.deregistered += counters.deregistered.load(Ordering::Relaxed);
+            metrics.events += counters.events.load(Ordering::Relaxed);
+            metrics.wakes += counters.wakes.load(Ordering::Relaxed);
+        }
+        metrics
+    }
+
+    /// How many sources are attached to the set of a worker.
+    pub fn attached(&self, worker: usize) -> usize {
+        self.set(worker).len()
+    }
+
+    pub(crate) fn set(&self, index: usize) -> &Set {
+        &self.0.seats[index].set
+    }
+
+    /// The set for a source that `worker` attaches; any set if no worker does.
+    pub(crate) fn pick_set(&self, worker: Option<usize>) -> usize {
+        let worker = worker.filter(|&worker| worker < self.workers());
+        // Relaxed: any spread will do.
+        worker.unwrap_or_else(|| self.0.next_set.fetch_add(1, Ordering::Relaxed) % self.workers())
+    }
+}
+
+/// Ends the waits of one worker.
+#[derive(Debug, Clone)]
+pub struct DriverUnparker {
+    seats: Seats,
+    index: usize,
+}
+
+impl Unpark for DriverUnparker {
+    fn unpark(&self) {
+        unpark(&self.seats[self.index]);
+    }
+}
+
+/// One worker's part of a driver: the part that waits.
+#[derive(Debug)]
+pub struct WorkerDriver {
+    handle: DriverHandle,
+    index: usize,
+    /// Whether the ring is a member of the set yet.
+    watches_ring: bool,
+}
+
+impl WorkerDriver {
+    /// The driver.
+    pub fn handle(&self) -> &DriverHandle {
+        &self.handle
+    }
+
+    /// Which worker this is.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// A handle that ends this worker's waits.
+    pub fn unparker(&self) -> DriverUnparker {
+        DriverUnparker {
+            seats: self.handle.0.seats.clone(),
+            index: self.index,
+        }
+    }
+
+    /// Submits what is pending and drains what is ready, without waiting.
+    pub fn poll<S: WakeSink>(&mut self, sink: &mut S) {
+        let lane = self.handle.0.plane.lane(self.index);
+        lane.submit_pending();
+        lane.reap(sink);
+        expect_drained(self.handle.set(self.index).try_drain(sink));
+    }
+
+    /// Submits what is pending, waits until something is ready, `deadline` has come, `limit` has
+    /// passed or somebody unparks, and drains what is ready. May return early for no reason.
+    ///
+    /// `deadline` is measured by the calling thread's clock.
+    ///
+    /// # Panics
+    /// If the system refuses to wait, which only a descriptor closed behind the driver's back
+    /// brings about.
+    pub fn park<S: WakeSink>(
+        &mut self,
+        limit: Option<Duration>,
+        deadline: Option<Instant>,
+        sink: &mut S,
+    ) {
+        let lane = self.handle.0.plane.lane(self.index);
+        lane.submit_pending();
+        let reaped = lane.reap(sink);
+        if !self.watches_ring {
+            self.watch_ring();
+        }
+        let seat = &self.handle.0.seats[self.index];
+        if reaped > 0 || limit == Some(Duration::ZERO) || !seat.state.begin() {
+            expect_drained(seat.set.try_drain(sink));
+        } else {
+            let left = deadline.map(|at| at.saturating_duration_since(clock::now()));
+            let timeout = match (limit, left) {
+                (Some(limit), Some(left)) => Some(limit.min(left)),
+                (limit, left) => limit.or(left),
+            };
+            let drained = seat.set.wait(timeout, sink);
+            seat.state.end();
+            expect_drained(drained);
+        }
+        self.handle.0.plane.lane(self.index).reap(sink);
+    }
+
+    /// Has the set watch the ring, once there is one. Registering reports completions that are
+    /// there already, so none is missed.
+    fn watch_ring(&mut self) {
+        let Some(ring) = self.handle.0.plane.lane(self.index).fd() else {
+            return;
+        };
+        // A set that cannot watch its ring would let its worker sleep on completions.
+        let watched = self.handle.set(self.index).watch_ring(ring);
+        assert!(
+            watched.is_ok(),
+            "the readiness set cannot watch the ring: {watched:?}"
+        );
+        self.watches_ring = true;
+    }
+
+    /// Ends all that is under way on this worker: waiters are woken and told that the driver is
+    /// gone, operations are cancelled and waited for. From then on the sources of this worker's set
+    /// give errors. Called once, after all tasks were dropped.
+    pub fn shutdown<S: WakeSink>(&mut self, sink: &mut S) {
+        // Release pairs with the acquire in `is_shutdown`.
+        self.handle.0.shutdown.store(true, Ordering::Release);
+        self.handle.set(self.index).shutdown(sink);
+        self.handle.0.plane.lane(self.index).shutdown(sink);
+    }
+}
+
+fn expect_drained(drained: io::Result<Drained>) {
+    if let Err(error) = drained {
+        panic!("the readiness set cannot be waited for: {error:?}");
+    }
+}

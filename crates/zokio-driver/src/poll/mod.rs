@@ -1,0 +1,23 @@
+//! The readiness plane.
+//!
+//! - `ready`: sets of readiness and interest;
+//! - `scheduled`: what one source is ready for and who waits for it;
+//! - `set`: one worker's edge-triggered set;
+//! - `park_state`: whether a worker waits in its set;
+//! - `registration`: a source's side: when it enters a set, how it tries, waits and leaves.
+
+pub(crate) mod park_state;
+mod ready;
+mod registration;
+mod scheduled;
+pub(crate) mod set;
+
+#[cfg(all(test, loom))]
+mod model;
+
+#[cfg(all(test, loom))]
+mod model;
+
+pub use ready::{Interest, Ready};
+pub use registration::Registration;
+pub use scheduled::{Direction, ReadyEvent};

@@ -1,0 +1,284 @@
+//! A source's side of the readiness plane.
+//!
+//! Making a registration touches no set: it names the driver, the source and the interest. The
+//! source is attached to a set when an operation on it first would block, or when somebody asks
+//! for its readiness without trying: to the set of the worker that does so. An accept loop
+//! therefore does not gather every connection on its own worker.
+//!
+//! Until then every operation is tried at once: readiness is assumed. Afterwards an operation is
+//! tried only while the source's readiness says so.
+//!
+//! No edge is lost on the way. An operation that would block was tried before the source was
+//! attached; attaching reports what the source is ready for at that moment as an event (invariant
+//! 4 of `set`); and the waiter looks at the readiness after its waker is in place (invariant 3 of
+//! `scheduled`). So whatever arrives after the operation was tried is either seen by the system's
+//! look at attaching, or comes as an edge of its own, and both set the readiness the waiter looks at.
+//!
+//! Invariants:
+//!
+//! 1. A source is attached to one set at most, once: `attaching` is held meanwhile.
+//! 2. A registration leaves its set when it is dropped, whether or not the descriptor is still open.
+
+use super::ready::{Interest, Ready};
+use super::scheduled::{Direction, ReadyEvent, ScheduledIo};
+use super::set::gone;
+use crate::driver::DriverHandle;
+use crate::sys;
+use std::io;
+use std::task::{Context, Poll, ready};
+use zokio_base::slab::Key;
+use zokio_base::sync::{Arc, Mutex, OnceLock};
+
+/// Where a source is attached.
+#[derive(Debug)]
+struct Attached {
+    io: Arc<ScheduledIo>,
+    key: Key,
+    set: usize,
+}
+
+/// Connects a source of events with the driver.
+///
+/// The functions that may attach the source take `worker`: the index of the worker that calls, if
+/// one of the same driver does. It is asked only if the source has to be attached.
+#[derive(Debug)]
+pub struct Registration {
+    driver: DriverHandle,
+    source: sys::SourceId,
+    interest: Interest,
+    attached: OnceLock<Attached>,
+    /// Held while the source is being attached (invariant 1).
+    attaching: Mutex<()>,
+}
+
+impl Registration {
+    /// Names a source. It has to stay open until the registration is dropped, or at least to be
+    /// closed no earlier than its last use.
+    pub fn new(driver: DriverHandle, source: sys::SourceId, interest: Interest) -> Self {
+        Self {
+            driver,
+            source,
+            interest,
+            attached: OnceLock::new(),
+            attaching: Mutex::new(()),
+        }
+    }
+
+    /// The driver that this belongs to.
+    pub fn driver(&self) -> &DriverHandle {
+        &self.driver
+    }
+
+    /// Attaches the source now, if it is not attached yet.
+    ///
+    /// # Errors
+    /// What the system says to this source; or that the driver is gone.
+    pub fn attach(&self, worker: impl FnOnce(&DriverHandle) -> Option<usize>) -> io::Result<()> {
+        self.attached(worker).map(|_| ())
+    }
+
+    #[inline]
+    fn attached(
+        &self,
+        worker: impl FnOnce(&DriverHandle) -> Option<usize>,
+    ) -> io::Result<&Attached> {
+        match self.attached.get() {
+            Some(attached) => Ok(attached),
+            None => self.attach_slow(worker(&self.driver)),
+        }
+    }
+
+    #[cold]
+    fn attach_slow(&self, worker: Option<usize>) -> io::Result<&Attached> {
+        let _attaching = self.attaching.lock();
+        if let Some(attached) = self.attached.get() {
+            return Ok(attached);
+        }
+        let index = self.driver.pick_set(worker);
+        let (io, key) = self
+            .driver
+            .set(index)
+            .enter(self.interest, |registry, token, interest| {
+                sys::register(registry, &self.source, token, interest)
+            })?;
+        Ok(self.attached.get_or_init(|| Attached {
+            io,
+            key,
+            set: index,
+        }))
+    }
+
+    /// Waits until the source is ready in `direction`. Of several tasks that wait in one direction
+    /// the last is woken.
+    ///
+    /// # Errors
+    /// As [`attach`](Self::attach); or that the driver is gone.
+    pub fn poll_ready(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        worker: impl FnOnce(&DriverHandle) -> Option<usize>,
+    ) -> Poll<io::Result<ReadyEvent>> {
+        let attached = match self.attached(worker) {
+            Ok(attached) => attached,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
+        let event = ready!(attached.io.poll_ready(cx, direction));
+        Poll::Ready(if event.is_shutdown() {
+            Err(gone())
+        } else {
+            Ok(event)
+        })
+    }
+
+    /// As [`poll_ready`](Self::poll_ready), but a source that is not attached counts as ready:
+    /// whoever calls is about to try, and clears the event if that would block.
+    #[inline]
+    pub fn poll_try(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+    ) -> Poll<io::Result<ReadyEvent>> {
+        if self.attached.get().is_none() {
+            return Poll::Ready(Ok(ReadyEvent::assume(direction.mask())));
+        }
+        self.poll_ready(cx, direction, |_| None)
+    }
+
+    /// Takes back what `event` said: an operation would have blocked. Attaches the source if the
+    /// event was assumed.
+    ///
+    /// # Errors
+    /// As [`attach`](Self::attach).
+    #[inline]
+    pub fn would_block(
+        &self,
+        event: ReadyEvent,
+        worker: impl FnOnce(&DriverHandle) -> Option<usize>,
+    ) -> io::Result<()> {
+        if event.is_assumed() {
+            return self.attach(worker);
+        }
+        self.clear_readiness(event);
+        Ok(())
+    }
+
+    /// Takes back what `event` said, unless something happened since. Does nothing to an assumed
+    /// event.
+    #[inline]
+    pub fn clear_readiness(&self, event: ReadyEvent) {
+        if let Some(attached) = self.attached.get() {
+            if !event.is_assumed() {
+                attached.io.clear(event);
+            }
+        }
+    }
+
+    /// Runs `operation` when the source is ready in `direction`, until it does not block.
+    ///
+    /// # Errors
+    /// What `operation` returns; as [`attach`](Self::attach); or that the driver is gone.
+    #[inline]
+    pub fn poll_io<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        worker: impl Fn(&DriverHandle) -> Option<usize>,
+        mut operation: impl FnMut() -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        loop {
+            let event = match ready!(self.poll_try(cx, direction)) {
+                Ok(event) => event,
+                Err(error) => return Poll::Ready(Err(error)),
+            };
+            match operation() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if let Err(error) = self.would_block(event, &worker) {
+                        return Poll::Ready(Err(error));
+                    }
+                }
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// What is known to be ready of `interest`, without waiting.
+    pub fn event(&self, interest: Interest) -> ReadyEvent {
+        let mask = Ready::from_interest(interest);
+        match self.attached.get() {
+            Some(attached) => attached.io.event(mask),
+            None => ReadyEvent::assume(mask),
+        }
+    }
+
+    /// Runs `operation` once if the source is ready for `interest`.
+    ///
+    /// # Errors
+    /// `WouldBlock` if it is not; what `operation` returns.
+    pub fn try_io<R>(
+        &self,
+        interest: Interest,
+        operation: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R> {
+        let event = self.event(interest);
+        if event.ready().is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        match operation() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.clear_readiness(event);
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            result => result,
+        }
+    }
+
+    /// Waits until the source is ready for `interest`. Any number of tasks may wait.
+    ///
+    /// # Errors
+    /// As [`attach`](Self::attach); or that the driver is gone.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing: readiness is taken by nobody.
+    pub async fn readiness(
+        &self,
+        interest: Interest,
+        worker: impl FnOnce(&DriverHandle) -> Option<usize>,
+    ) -> io::Result<ReadyEvent> {
+        let event = self.attached(worker)?.io.readiness(interest).await;
+        if event.is_shutdown() {
+            return Err(gone());
+        }
+        Ok(event)
+    }
+
+    /// Forgets who waits in [`poll_ready`](Self::poll_ready): the source changes hands.
+    pub fn clear_wakers(&self) {
+        if let Some(attached) = self.attached.get() {
+            attached.io.clear_wakers();
+        }
+    }
+
+    /// Takes the source out of its set. Dropping the registration does the same and ignores errors.
+    ///
+    /// # Errors
+    /// What the system says: for example that the descriptor is closed.
+    pub fn deregister(&mut self) -> io::Result<()> {
+        let Some(attached) = self.attached.take() else {
+            return Ok(());
+        };
+        attached.io.clear_wakers();
+        self.driver
+            .set(attached.set)
+            .leave(attached.key, |registry| {
+                sys::deregister(registry, &self.source)
+            })
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        // Nothing is left to be done about an error: the entry is gone from the slab in any case.
+        let _ = self.deregister();
+    }
+}

@@ -1,0 +1,343 @@
+//! What one registered descriptor is ready for, and who waits for it.
+//!
+//! A reaper that finds an event calls [`ScheduledIo::set_ready`] and then
+//! [`ScheduledIo::take_wakers`]. A task that wants to do I/O looks at the word, tries, and if the
+//! system says that it would block, clears what it had seen with [`ScheduledIo::clear`], and waits.
+//! Waiters are of two kinds: one slot for each direction (the poll functions) and any number of
+//! [`Readiness`] futures in a list.
+//!
+//! Nothing here knows of descriptors or of the system, so all of it is model-checked.
+//!
+//! The word: six bits of [`Ready`], one that says the driver is gone, and above them a tick that
+//! grows with each event.
+//!
+//! Invariants:
+//!
+//! 1. `clear` takes bits away only if the tick is the one that was seen together with them: an
+//!    event that came in between is never lost.
+//! 2. The closed bits and the bit of shutdown are never taken away.
+//! 3. A waiter puts its waker in place under the lock and looks at the word again before it lets
+//!    the lock go. A reaper changes the word first and takes wakers under the lock afterwards. So
+//!    either the waiter sees the new word, or the reaper finds the waker.
+//! 4. A list node is touched under the lock only, and its future removes it from the list before
+//!    it goes away.
+//! 5. Wakers are never woken, and never dropped if that can be avoided, under the lock.
+#![allow(unsafe_code)]
+
+use super::ready::{Interest, READY_BITS, Ready};
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context, Poll, Waker};
+use zokio_base::bits::Field;
+use zokio_base::list::{Links, List, Node};
+use zokio_base::sync::atomic::{AtomicU64, Ordering};
+use zokio_base::sync::{Mutex, UnsafeCell};
+
+const READY: Field = Field::lowest(READY_BITS);
+const SHUTDOWN: Field = READY.then(1);
+const TICK: Field = SHUTDOWN.then(64 - READY_BITS - 1);
+
+/// Which of the two slots a poll function waits in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Reads, receives, accepts.
+    Read,
+    /// Writes, sends, connects.
+    Write,
+}
+
+impl Direction {
+    /// What ends a wait in this direction.
+    pub fn mask(self) -> Ready {
+        match self {
+            Self::Read => Ready::READABLE | Ready::READ_CLOSED,
+            Self::Write => Ready::WRITABLE | Ready::WRITE_CLOSED,
+        }
+    }
+}
+
+/// What was seen of the word: what is ready, and as of which tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadyEvent {
+    tick: u64,
+    ready: Ready,
+    /// The source is in no readiness set yet, so readiness is assumed, not known.
+    assumed: bool,
+    shutdown: bool,
+}
+
+impl ReadyEvent {
+    /// What is ready.
+    pub fn ready(&self) -> Ready {
+        self.ready
+    }
+
+    /// The event with other readiness, for clearing a part of it.
+    #[must_use]
+    pub fn with_ready(self, ready: Ready) -> Self {
+        Self { ready, ..self }
+    }
+
+    /// Whether the driver is gone.
+    pub fn is_shutdown(&self) -> bool {
+        self.shutdown
+    }
+
+    pub(crate) fn is_assumed(&self) -> bool {
+        self.assumed
+    }
+
+    /// For a source that is in no set yet: try, and see.
+    pub(crate) fn assume(ready: Ready) -> Self {
+        Self {
+            tick: 0,
+            ready,
+            assumed: true,
+            shutdown: false,
+        }
+    }
+
+    fn from_word(word: u64, mask: Ready) -> Self {
+        Self {
+            tick: TICK.get(word),
+            ready: Ready::from_bits(READY.get(word)) & mask,
+            assumed: false,
+            shutdown: SHUTDOWN.get(word) != 0,
+        }
+    }
+
+    /// Whether a waiter has something to do.
+    fn ends_wait(&self) -> bool {
+        self.shutdown || !self.ready.is_empty()
+    }
+}
+
+struct Waiter {
+    links: Links<Waiter>,
+    waker: Option<Waker>,
+    mask: Ready,
+}
+
+// SAFETY: a node is reached under the lock only (invariant 4), and what it holds may move.
+unsafe impl Send for Waiter {}
+
+// SAFETY: the links are a field of the node.
+unsafe impl Node for Waiter {
+    unsafe fn links(node: NonNull<Self>) -> NonNull<Links<Self>> {
+        // SAFETY: the caller promises a live node, so the field's address is in bounds.
+        unsafe { NonNull::new_unchecked(&raw mut (*node.as_ptr()).links) }
+    }
+}
+
+#[derive(Default)]
+struct Waiters {
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+    list: List<Waiter>,
+}
+
+/// Readiness of one descriptor, shared by the set it is in and the socket it belongs to.
+pub(crate) struct ScheduledIo {
+    word: AtomicU64,
+    waiters: Mutex<Waiters>,
+}
+
+impl fmt::Debug for ScheduledIo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Relaxed: a snapshot for people.
+        let word = self.word.load(Ordering::Relaxed);
+        f.debug_struct("ScheduledIo")
+            .field("event", &ReadyEvent::from_word(word, Ready::ALL))
+            .finish_non_exhaustive()
+    }
+}
+
+impl ScheduledIo {
+    pub(crate) fn new() -> Self {
+        Self {
+            word: AtomicU64::new(0),
+            waiters: Mutex::new(Waiters::default()),
+        }
+    }
+
+    /// What of `mask` is ready.
+    pub(crate) fn event(&self, mask: Ready) -> ReadyEvent {
+        // Acquire pairs with the release in `update`: who sees an event sees what came before it.
+        ReadyEvent::from_word(self.word.load(Ordering::Acquire), mask)
+    }
+
+    fn update(&self, change: impl Fn(u64) -> Option<u64>) {
+        // Acquire and release: each change is ordered after the one it builds on, and `event`
+        // acquires the last. Acquire on failure: the next try builds on what was read.
+        let _ = self
+            .word
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, change);
+    }
+
+    /// Adds `ready`. To be followed by [`take_wakers`](Self::take_wakers).
+    pub(crate) fn set_ready(&self, ready: Ready) {
+        self.update(|word| {
+            let tick = TICK.get(word).wrapping_add(1) & TICK.max();
+            Some(TICK.set(word | ready.bits(), tick))
+        });
+    }
+
+    /// Says that the driver is gone. To be followed by [`take_wakers`](Self::take_wakers).
+    pub(crate) fn set_shutdown(&self) {
+        self.update(|word| Some(word | SHUTDOWN.mask()));
+    }
+
+    /// Takes what `event` saw away, unless something came since (invariants 1 and 2).
+    pub(crate) fn clear(&self, event: ReadyEvent) {
+        let cleared = event.ready - Ready::READ_CLOSED - Ready::WRITE_CLOSED;
+        self.update(|word| {
+            let unchanged = TICK.get(word) == event.tick && word & cleared.bits() != 0;
+            unchanged.then_some(word & !cleared.bits())
+        });
+    }
+
+    /// Gives every waker that waits for a part of `ready` to `take`, and takes its waiter out of
+    /// the list. `take` runs under the lock: it collects, no more.
+    pub(crate) fn take_wakers(&self, ready: Ready, take: &mut impl FnMut(Waker)) {
+        let mut waiters = self.waiters.lock();
+        if ready.intersects(Direction::Read.mask()) {
+            waiters.reader.take().map(&mut *take);
+        }
+        if ready.intersects(Direction::Write.mask()) {
+            waiters.writer.take().map(&mut *take);
+        }
+        let mut cursor = waiters.list.front();
+        while let Some(node) = cursor {
+            // SAFETY: invariant 4, the node is in this list, alive, and we hold the lock.
+            unsafe {
+                cursor = waiters.list.next(node);
+                let waiter = node.as_ptr();
+                if (*waiter).mask.intersects(ready) {
+                    waiters.list.remove(node);
+                    (*waiter).waker.take().map(&mut *take);
+                }
+            }
+        }
+    }
+
+    /// Waits in the slot of `direction`. Only the last waker of each direction is woken.
+    pub(crate) fn poll_ready(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+    ) -> Poll<ReadyEvent> {
+        let mask = direction.mask();
+        let event = self.event(mask);
+        if event.ends_wait() {
+            return Poll::Ready(event);
+        }
+        let mut waiters = self.waiters.lock();
+        let slot = match direction {
+            Direction::Read => &mut waiters.reader,
+            Direction::Write => &mut waiters.writer,
+        };
+        let replaced = match slot {
+            Some(waker) if waker.will_wake(cx.waker()) => None,
+            _ => slot.replace(cx.waker().clone()),
+        };
+        // Invariant 3: the waker is in place, so look again before the lock is let go.
+        let event = self.event(mask);
+        drop(waiters);
+        drop(replaced);
+        if event.ends_wait() {
+            Poll::Ready(event)
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Forgets the wakers of the poll functions: the source is going away.
+    pub(crate) fn clear_wakers(&self) {
+        let mut waiters = self.waiters.lock();
+        let dropped = (waiters.reader.take(), waiters.writer.take());
+        drop(waiters);
+        drop(dropped);
+    }
+
+    /// Waits for `interest`, beside any number of others.
+    pub(crate) fn readiness(&self, interest: Interest) -> Readiness<'_> {
+        Readiness {
+            io: self,
+            waiter: UnsafeCell::new(Waiter {
+                links: Links::new(),
+                waker: None,
+                mask: Ready::from_interest(interest),
+            }),
+            mask: Ready::from_interest(interest),
+            queued: Cell::new(false),
+        }
+    }
+}
+
+/// Waits until a descriptor is ready. Made by [`ScheduledIo::readiness`].
+pub(crate) struct Readiness<'a> {
+    io: &'a ScheduledIo,
+    /// Touched under the lock only once `queued` is set (invariant 4).
+    waiter: UnsafeCell<Waiter>,
+    mask: Ready,
+    /// Whether the node was ever put into the list. Touched by polls and the drop only, which
+    /// have the future to themselves.
+    queued: Cell<bool>,
+}
+
+// SAFETY: the node is reached under the lock of `io`, from whatever thread; wakers may move.
+unsafe impl Send for Readiness<'_> {}
+// SAFETY: nothing can be done with a shared reference: polls and the drop need an exclusive one.
+unsafe impl Sync for Readiness<'_> {}
+
+impl Future for Readiness<'_> {
+    type Output = ReadyEvent;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ReadyEvent> {
+        let this = self.as_ref().get_ref();
+        let event = this.io.event(this.mask);
+        if event.ends_wait() {
+            return Poll::Ready(event);
+        }
+        let mut waiters = this.io.waiters.lock();
+        let replaced = this.waiter.with_mut(|waiter| {
+            // SAFETY: invariant 4, we hold the lock. The node is alive and pinned with the future,
+            // and is pushed only while it is in no list.
+            unsafe {
+                if !(*waiter).links.is_linked() {
+                    waiters.list.push_back(NonNull::new_unchecked(waiter));
+                    this.queued.set(true);
+                }
+                match &(*waiter).waker {
+                    Some(waker) if waker.will_wake(cx.waker()) => None,
+                    _ => (*waiter).waker.replace(cx.waker().clone()),
+                }
+            }
+        });
+        // Invariant 3, as in `poll_ready`.
+        let event = this.io.event(this.mask);
+        drop(waiters);
+        drop(replaced);
+        if event.ends_wait() {
+            Poll::Ready(event)
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl Drop for Readiness<'_> {
+    fn drop(&mut self) {
+        if !self.queued.get() {
+            return;
+        }
+        let mut waiters = self.io.waiters.lock();
+        self.waiter.with_mut(|waiter| {
+            // SAFETY: invariant 4, we hold the lock, and the node is in this list or in none.
+            unsafe { waiters.list.remove(NonNull::new_unchecked(waiter)) }
+        });
+    }
+}

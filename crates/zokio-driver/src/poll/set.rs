@@ -1,0 +1,296 @@
+//! The readiness set of one worker.
+//!
+//! The set itself is a `mio::Poll`, edge-triggered. Its worker waits in it; anybody may drain it
+//! while the worker does not ([`Set::try_drain`]), and anybody may register with it at any time.
+//!
+//! Invariants:
+//!
+//! 1. Who drains the set holds `reaper`; the worker holds it while it waits. So events of one set
+//!    are taken by one thread at a time, in order.
+//! 2. A token is a generational key of `entries`, never a pointer: an event that comes for a source
+//!    that has left finds nothing, whatever took its slot.
+//! 3. Lock order: `reaper`, then `entries`, then a source's waiters. Wakers leave through the sink
+//!    with no lock held but `reaper`.
+//! 4. A source is entered before it is registered with the system, so its first event finds it;
+//!    registering reports what it is ready for at that moment as an event (epoll looks when an
+//!    entry is added, kqueue when a filter is attached, and both queue what they see). So a source
+//!    that became ready before it was registered is not missed.
+
+use super::ready::{Interest, Ready};
+use super::scheduled::ScheduledIo;
+use crate::sys;
+use mio::Token;
+use std::fmt;
+use std::io;
+use std::task::Waker;
+use std::time::Duration;
+use zokio_base::park::WakeSink;
+use zokio_base::slab::{Key, Slab};
+use zokio_base::sync::std_atomic::{AtomicU64, Ordering};
+use zokio_base::sync::{Arc, Mutex};
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("tokens of the readiness set hold an index and a generation of 32 bits each");
+
+/// The waker of the set.
+const WAKE: Token = Token(usize::MAX);
+/// The ring of the same worker.
+const RING: Token = Token(usize::MAX - 1);
+
+/// What one drain brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Drained {
+    /// Events of sources.
+    pub(crate) events: usize,
+    /// Wakers given to the sink.
+    pub(crate) wakes: usize,
+    /// The set's own waker was fired.
+    pub(crate) fired: bool,
+    /// The ring has completions.
+    pub(crate) ring: bool,
+}
+
+impl Drained {
+    /// Whether it brought anything at all.
+    pub(crate) fn any(self) -> bool {
+        self.events > 0 || self.fired || self.ring
+    }
+}
+
+struct Reaper {
+    poll: mio::Poll,
+    events: mio::Events,
+    /// Wakers on their way from the waiters' lock to the sink.
+    wakes: Vec<Waker>,
+}
+
+#[derive(Default)]
+struct Entries {
+    slab: Slab<Arc<ScheduledIo>>,
+    shutdown: bool,
+}
+
+/// Counters of one set. Relaxed everywhere: they are for people, and order nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) registered: AtomicU64,
+    pub(crate) deregistered: AtomicU64,
+    pub(crate) events: AtomicU64,
+    pub(crate) wakes: AtomicU64,
+}
+
+/// One worker's readiness set.
+pub(crate) struct Set {
+    reaper: Mutex<Reaper>,
+    entries: Mutex<Entries>,
+    registry: mio::Registry,
+    waker: mio::Waker,
+    /// For waits that are finer than the set's own, and for nesting sets.
+    fd: sys::SetFd,
+    counters: Counters,
+}
+
+impl fmt::Debug for Set {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Set")
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The error of everything that needs a driver that is gone.
+pub(crate) fn gone() -> io::Error {
+    io::Error::other("A Tokio 1.x context was found, but it is being shutdown.")
+}
+
+fn token(key: Key) -> Token {
+    Token(key.to_bits() as usize)
+}
+
+impl Set {
+    pub(crate) fn new(capacity: usize) -> io::Result<Self> {
+        let poll = mio::Poll::new()?;
+        let registry = poll.registry().try_clone()?;
+        let waker = mio::Waker::new(&registry, WAKE)?;
+        let fd = sys::SetFd::of(&poll);
+        Ok(Self {
+            reaper: Mutex::new(Reaper {
+                poll,
+                events: mio::Events::with_capacity(capacity),
+                wakes: Vec::new(),
+            }),
+            entries: Mutex::new(Entries::default()),
+            registry,
+            waker,
+            fd,
+            counters: Counters::default(),
+        })
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(crate) fn fd(&self) -> sys::SetFd {
+        self.fd
+    }
+
+    /// Ends a wait in the set, or the next one.
+    pub(crate) fn fire(&self) {
+        // The waker's counter is full only if it is fired already.
+        let fired = self.waker.wake();
+        debug_assert!(
+            fired.is_ok(),
+            "the waker of a set cannot be fired: {fired:?}"
+        );
+    }
+
+    /// Has the set watch the ring of its worker.
+    pub(crate) fn watch_ring(&self, ring: sys::RingFd) -> io::Result<()> {
+        sys::watch_ring(&self.registry, ring, RING)
+    }
+
+    /// Enters a source and registers it through `register` (invariant 4).
+    pub(crate) fn enter(
+        &self,
+        interest: Interest,
+        register: impl FnOnce(&mio::Registry, Token, mio::Interest) -> io::Result<()>,
+    ) -> io::Result<(Arc<ScheduledIo>, Key)> {
+        let io = Arc::new(ScheduledIo::new());
+        let key = {
+            let mut entries = self.entries.lock();
+            if entries.shutdown {
+                return Err(gone());
+            }
+            entries.slab.insert(io.clone())
+        };
+        if let Err(error) = register(&self.registry, token(key), interest.to_mio()) {
+            self.forget(key);
+            return Err(error);
+        }
+        self.counters.registered.fetch_add(1, Ordering::Relaxed);
+        Ok((io, key))
+    }
+
+    /// Takes a source out. `deregister` may fail without harm: a descriptor that was closed first
+    /// has left the set by itself.
+    pub(crate) fn leave(
+        &self,
+        key: Key,
+        deregister: impl FnOnce(&mio::Registry) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let result = deregister(&self.registry);
+        self.forget(key);
+        self.counters.deregistered.fetch_add(1, Ordering::Relaxed);
+        result
+    }
+
+    fn forget(&self, key: Key) {
+        // Dropped after the lock is let go: the last reference may drop wakers.
+        let removed = self.entries.lock().slab.remove(key);
+        drop(removed);
+    }
+
+    /// Waits for `timeout` (without end if there is none), and drains what came.
+    pub(crate) fn wait<S: WakeSink>(
+        &self,
+        timeout: Option<Duration>,
+        sink: &mut S,
+    ) -> io::Result<Drained> {
+        let mut reaper = self.reaper.lock();
+        let Some(timeout) = timeout else {
+            return self.drain(&mut reaper, None, sink);
+        };
+        let (coarse, fine) = sys::split_timeout(timeout);
+        let drained = self.drain(&mut reaper, Some(coarse), sink)?;
+        if fine.is_zero() || drained.any() {
+            return Ok(drained);
+        }
+        if !sys::wait_fine(self.fd, fine)? {
+            return Ok(Drained::default());
+        }
+        self.drain(&mut reaper, Some(Duration::ZERO), sink)
+    }
+
+    /// Drains without waiting, unless somebody else is at it.
+    pub(crate) fn try_drain<S: WakeSink>(&self, sink: &mut S) -> io::Result<Drained> {
+        match self.reaper.try_lock() {
+            Some(mut reaper) => self.drain(&mut reaper, Some(Duration::ZERO), sink),
+            None => Ok(Drained::default()),
+        }
+    }
+
+    fn drain<S: WakeSink>(
+        &self,
+        reaper: &mut Reaper,
+        timeout: Option<Duration>,
+        sink: &mut S,
+    ) -> io::Result<Drained> {
+        let Reaper {
+            poll,
+            events,
+            wakes,
+        } = reaper;
+        match poll.poll(events, timeout) {
+            Ok(()) => {}
+            // A signal ended the wait. The buffer still holds the events of the last one.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                return Ok(Drained::default());
+            }
+            Err(error) => return Err(error),
+        }
+        let mut drained = Drained::default();
+        if events.is_empty() {
+            return Ok(drained);
+        }
+        let entries = self.entries.lock();
+        for event in events.iter() {
+            match event.token() {
+                WAKE => drained.fired = true,
+                RING => drained.ring = true,
+                Token(bits) => {
+                    drained.events += 1;
+                    if let Some(io) = entries.slab.get(Key::from_bits(bits as u64)) {
+                        let ready = Ready::from_mio(event);
+                        io.set_ready(ready);
+                        io.take_wakers(ready, &mut |waker| wakes.push(waker));
+                    }
+                }
+            }
+        }
+        drop(entries);
+        drained.wakes = wakes.len();
+        self.counters
+            .events
+            .fetch_add(drained.events as u64, Ordering::Relaxed);
+        self.counters
+            .wakes
+            .fetch_add(drained.wakes as u64, Ordering::Relaxed);
+        for waker in wakes.drain(..) {
+            sink.wake(waker);
+        }
+        Ok(drained)
+    }
+
+    /// Refuses sources from here on, and wakes everything that waits for one.
+    pub(crate) fn shutdown<S: WakeSink>(&self, sink: &mut S) {
+        let sources: Vec<Arc<ScheduledIo>> = {
+            let mut entries = self.entries.lock();
+            entries.shutdown = true;
+            entries.slab.iter().map(|(_, io)| io.clone()).collect()
+        };
+        let mut wakes = Vec::new();
+        for io in sources {
+            io.set_shutdown();
+            io.take_wakers(Ready::ALL, &mut |waker| wakes.push(waker));
+        }
+        for waker in wakes {
+            sink.wake(waker);
+        }
+    }
+
+    /// How many sources are in the set.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.lock().slab.len()
+    }
+}

@@ -1,0 +1,36 @@
+//! What the driver asks of the system beyond `mio`. Each back end provides:
+//!
+//! - `SourceId`: names a source of events; `register` and `deregister` act on it;
+//! - `SetFd`: names a readiness set, for waiting on it from outside;
+//! - `RingFd` and `watch_ring`: has a set watch a ring;
+//! - `split_timeout` and `wait_fine`: waits that are finer than the set's own.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub use unix::SourceId;
+#[cfg(unix)]
+pub(crate) use unix::{RingFd, SetFd, deregister, register, watch_ring};
+
+#[cfg(not(unix))]
+mod other;
+#[cfg(not(unix))]
+pub use other::SourceId;
+#[cfg(not(unix))]
+pub(crate) use other::{RingFd, SetFd, deregister, register, split_timeout, wait_fine, watch_ring};
+
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "illumos"))]
+mod epoll;
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "illumos"))]
+pub(crate) use epoll::{split_timeout, wait_fine};
+
+#[cfg(all(
+    unix,
+    not(any(target_os = "linux", target_os = "android", target_os = "illumos"))
+))]
+mod kqueue;
+#[cfg(all(
+    unix,
+    not(any(target_os = "linux", target_os = "android", target_os = "illumos"))
+))]
+pub(crate) use kqueue::{split_timeout, wait_fine};

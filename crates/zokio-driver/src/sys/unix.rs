@@ -1,0 +1,47 @@
+//! Descriptors, as everything is one on unix.
+
+use mio::event::Source;
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+
+/// Names a source of events: its descriptor.
+pub type SourceId = RawFd;
+
+/// Names a ring: its descriptor.
+pub type RingFd = RawFd;
+
+/// Names a readiness set: its descriptor. Valid while the set is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SetFd(RawFd);
+
+impl SetFd {
+    pub(crate) fn of(poll: &mio::Poll) -> Self {
+        Self(poll.as_raw_fd())
+    }
+
+    pub(crate) fn raw(self) -> RawFd {
+        self.0
+    }
+}
+
+/// Registers a source, edge-triggered.
+pub(crate) fn register(
+    registry: &Registry,
+    source: &SourceId,
+    token: Token,
+    interest: Interest,
+) -> io::Result<()> {
+    SourceFd(source).register(registry, token, interest)
+}
+
+/// Takes a source out again.
+pub(crate) fn deregister(registry: &Registry, source: &SourceId) -> io::Result<()> {
+    SourceFd(source).deregister(registry)
+}
+
+/// Has a set watch a ring for completions.
+pub(crate) fn watch_ring(registry: &Registry, ring: RingFd, token: Token) -> io::Result<()> {
+    SourceFd(&ring).register(registry, token, Interest::READABLE)
+}
