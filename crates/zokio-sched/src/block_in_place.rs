@@ -1,0 +1,95 @@
+//! Blocking inside of a task, without blocking the worker.
+//!
+//! The thread gives its core away (see [`handoff`](crate::handoff)), has another thread run it, and
+//! is then free to block. When the blocking is over it claims the core back if nobody runs it yet;
+//! otherwise it finishes the poll without a core, and ends as a worker.
+
+use crate::handoff::Tenure;
+use crate::policy::Policy;
+use crate::scheduler::Scheduler;
+use crate::shared::{Local, local_worker};
+use crate::stats::SharedStats;
+use zokio_base::park::Park;
+use zokio_base::sync::Arc;
+use zokio_task::context::{self, Region};
+use zokio_task::coop::{self, Budget};
+
+/// Runs `f`, which may block, on the calling thread.
+///
+/// On a worker of a multi-thread scheduler the other tasks go on on another thread. Outside of a
+/// scheduler `f` is simply called.
+///
+/// # Panics
+/// On a current-thread scheduler, and inside of a local set.
+#[track_caller]
+pub fn block_in_place<F, R>(f: F) -> R
+where
+    F: FnOnce() -> R,
+{
+    match context::region() {
+        Region::Outside => return f(),
+        Region::Inside {
+            block_in_place: false,
+        } => panic!("can call blocking only when running on the multi-threaded runtime"),
+        Region::Inside {
+            block_in_place: true,
+        } => {}
+    }
+    let _away = Away::new();
+    let _worker = context::leave_worker();
+    let _region = context::leave_runtime();
+    coop::with_budget(Budget::unlimited(), f)
+}
+
+/// The core is in other hands until this is dropped.
+struct Away<'a>(Option<(usize, &'a Local)>);
+
+impl Away<'_> {
+    fn new() -> Self {
+        let here = local_worker().and_then(|(worker, local)| {
+            let index = worker.index as usize;
+            // Between polls (dropping tasks at shutdown, in hooks) the loop needs its core.
+            let given =
+                local.tenure.in_poll() && local.hand_over.clone().give_away(index, &local.tenure);
+            given.then_some((index, local))
+        });
+        Self(here)
+    }
+}
+
+impl Drop for Away<'_> {
+    fn drop(&mut self) {
+        if let Some((index, local)) = self.0 {
+            local.tenure.set_away(false);
+            local.hand_over.take_back(index, &local.tenure);
+        }
+    }
+}
+
+impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
+    /// See `HandOver::give_away`.
+    #[allow(unsafe_code)]
+    pub(crate) fn hand_over(self: &Arc<Self>, index: usize, tenure: &Arc<Tenure>) -> bool {
+        let lane = &self.shared.lanes[index];
+        let Some(section) = tenure.section(&lane.seat) else {
+            // Taken already: the thread is free to block.
+            return false;
+        };
+        {
+            // SAFETY: the section is of the tenure that holds this lane's seat.
+            let core = unsafe { lane.core.get(&section) };
+            context::take_deferred(&mut core.deferred.borrow_mut());
+        }
+        lane.seat.give_away(tenure);
+        tenure.set_away(true);
+        drop(section);
+        if self.host_worker(index).is_err() {
+            // The task blocks its worker, then: slow, but right.
+            tenure.set_away(false);
+            lane.seat.give_back(tenure);
+            return false;
+        }
+        SharedStats::count(&self.shared.stats.hand_overs);
+        true
+    }
+}

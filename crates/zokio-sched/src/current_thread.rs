@@ -1,0 +1,183 @@
+//! `block_on` on a current-thread scheduler, from any number of threads.
+//!
+//! One thread at a time holds the core and drives all tasks beside its own future. The others poll
+//! their own futures only, and wait for either of two things: that their future is woken, or that
+//! the core becomes free. Whoever leaves the core passes it on to one of them; one that was chosen
+//! and does not need it any more passes it on further.
+//!
+//! The root future is polled when it was woken, between rounds: a round ends when the driver was
+//! polled, which is after `driver_interval` tasks or when none is ready.
+
+use crate::policy::Policy;
+use crate::scheduler::Scheduler;
+use crate::worker::{Step, Worker};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Wake, Waker};
+use zokio_base::park::{Park, Unpark};
+use zokio_base::parker::{Parker, Unparker};
+use zokio_base::rand;
+use zokio_base::sync::Arc;
+use zokio_base::sync::atomic::{AtomicBool, Ordering};
+use zokio_task::{context, coop};
+
+/// Wakes the future of one `block_on`.
+struct Root<U> {
+    woken: AtomicBool,
+    /// The thread holds the core, and waits in its driver rather than in `parker`.
+    driving: AtomicBool,
+    driver: U,
+    parker: Unparker,
+    /// The scheduler's address, to know its thread from others.
+    scheduler: usize,
+}
+
+impl<U: Unpark> Root<U> {
+    /// Whether the future was woken since the last call. Sequentially consistent: see `wake`.
+    fn take_woken(&self) -> bool {
+        self.woken.swap(false, Ordering::SeqCst)
+    }
+
+    fn is_woken(&self) -> bool {
+        // Sequentially consistent: see `wake`.
+        self.woken.load(Ordering::SeqCst)
+    }
+}
+
+impl<U: Unpark> Wake for Root<U> {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Sequentially consistent, as is the thread's side, which stores `driving` and then looks
+        // at `woken`: either it sees that it was woken, or we see where it waits.
+        if self.woken.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        if !self.driving.load(Ordering::SeqCst) {
+            return self.parker.unpark();
+        }
+        // The thread that drives looks at the flag before it waits.
+        let here = context::worker().is_some_and(|here| here.scheduler.addr() == self.scheduler);
+        if !here {
+            self.driver.unpark();
+        }
+    }
+}
+
+impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
+    /// Drives `future` to its end on this thread, and all tasks with it if no other thread does so
+    /// already. For current-thread schedulers.
+    ///
+    /// The caller has made sure that the thread is not inside of a runtime.
+    pub fn block_on<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
+        let _region = context::enter_runtime(false);
+        let parker = Parker::new();
+        let root = Arc::new(Root {
+            woken: AtomicBool::new(true),
+            driving: AtomicBool::new(false),
+            driver: self.shared.lanes[0].unpark.clone(),
+            parker: parker.unparker(),
+            scheduler: self.shared.address().addr(),
+        });
+        let waker = Waker::from(root.clone());
+        let mut cx = Context::from_waker(&waker);
+        let mut future = pin!(future);
+        let queued = Queued {
+            scheduler: self,
+            parker: &parker,
+        };
+        loop {
+            if let Some(worker) = Worker::claim(self, 0) {
+                if let Some(output) = drive(worker, &root, future.as_mut(), &mut cx) {
+                    return output;
+                }
+            }
+            if root.take_woken() {
+                if let Poll::Ready(output) = coop::budget(|| future.as_mut().poll(&mut cx)) {
+                    return output;
+                }
+            }
+            // Queue first, then look again: the core may have become free just before.
+            queued.enter();
+            if !root.is_woken() && !self.shared.lanes[0].seat.is_free() {
+                parker.park();
+            }
+        }
+    }
+}
+
+/// This thread's place in the queue for the core. Leaving passes on what was meant for us.
+struct Queued<'a, P: Park + Send + 'static, Q: Policy> {
+    scheduler: &'a Arc<Scheduler<P, Q>>,
+    parker: &'a Parker,
+}
+
+impl<P: Park + Send + 'static, Q: Policy> Queued<'_, P, Q> {
+    fn key(&self) -> usize {
+        std::ptr::from_ref(self.parker).addr()
+    }
+
+    fn enter(&self) {
+        let key = self.key();
+        let mut waiting = self.scheduler.waiting.lock();
+        if !waiting.iter().any(|(other, _)| *other == key) {
+            waiting.push_back((key, self.parker.unparker()));
+        }
+    }
+}
+
+impl<P: Park + Send + 'static, Q: Policy> Drop for Queued<'_, P, Q> {
+    fn drop(&mut self) {
+        let key = self.key();
+        self.scheduler
+            .waiting
+            .lock()
+            .retain(|(other, _)| *other != key);
+        // If we were told that the core is free, another may want it now. Telling one too many is
+        // harmless.
+        self.scheduler.seat_was_freed();
+    }
+}
+
+/// Holds the core and drives everything until `future` is done. None if the scheduler was shut
+/// down before.
+fn drive<P: Park + Send + 'static, Q: Policy, F: Future>(
+    mut worker: Worker<P, Q>,
+    root: &Arc<Root<P::Unpark>>,
+    mut future: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Option<F::Output> {
+    let _rng = rand::enter(worker.split_random());
+    let _entered = worker.enter();
+    // Sequentially consistent: see `Root::wake_by_ref`.
+    root.driving.store(true, Ordering::SeqCst);
+    loop {
+        if root.take_woken() {
+            if worker.is_asleep() {
+                let _ = worker.rise();
+            }
+            let polled = worker.poll_root(|| coop::budget(|| future.as_mut().poll(cx)));
+            if let Poll::Ready(output) = polled {
+                return Some(output);
+            }
+        }
+        loop {
+            match worker.step() {
+                Step::Idle { .. } => {
+                    if !root.is_woken() {
+                        worker.park(None);
+                    }
+                    break;
+                }
+                Step::Polled => break,
+                Step::Lost | Step::Shutdown => {
+                    // Sequentially consistent: as above.
+                    root.driving.store(false, Ordering::SeqCst);
+                    return None;
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The scheduler's settings, as methods, so that constants can take the place of values.
+//!
+//! A policy is asked, never told: each method answers with what its worker should do now. The
+//! defaults are those of the runtime. Hooks do nothing unless they are overridden, and compile to
+//! nothing then.
+
+use std::io;
+use std::panic::Location;
+use std::time::Duration;
+use zokio_task::id::Id;
+
+/// How often the driver is polled under load, in turns of the worker's loop.
+pub const DRIVER_INTERVAL: u32 = 61;
+/// How often the inbox is looked at while the local queue is not empty, in turns.
+pub const INJECT_INTERVAL: u32 = 31;
+/// How long a task may block its thread before it loses the core.
+pub const STALL_THRESHOLD: Duration = Duration::from_millis(10);
+/// How many threads that lost their core may be blocked at a time. Beyond it a stall is reported
+/// and not contained.
+pub const DETACHED_MAX: usize = 128;
+
+/// A poll that lasts longer than it should.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct StallReport {
+    /// Which worker's core the task held up.
+    pub worker: usize,
+    /// The task, as [`Id::as_u64`]; zero for the future of a `block_on`.
+    pub task: u64,
+    /// Where it was spawned.
+    pub spawned_at: Option<&'static Location<'static>>,
+    /// For how long the poll has lasted, at least.
+    pub lasted: Duration,
+    /// Whether the thread waits in the kernel (rather than computing).
+    pub blocked: bool,
+    /// Whether the core went to another thread.
+    pub contained: bool,
+}
+
+/// What a hook learns about the task that is polled.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct TaskMeta {
+    /// The task.
+    pub id: Id,
+    /// Where it was spawned.
+    pub spawned_at: &'static Location<'static>,
+}
+
+impl TaskMeta {
+    /// What is known of a task.
+    pub fn new(id: Id, spawned_at: &'static Location<'static>) -> Self {
+        Self { id, spawned_at }
+    }
+}
+
+/// The settings and hooks of a scheduler.
+pub trait Policy: Send + Sync + 'static {
+    /// After how many turns the driver is polled, however busy the worker is. At least 1.
+    #[inline]
+    fn driver_interval(&self) -> u32 {
+        DRIVER_INTERVAL
+    }
+
+    /// After how many turns the inbox is looked at, however busy the worker is. At least 1.
+    #[inline]
+    fn inject_interval(&self) -> u32 {
+        INJECT_INTERVAL
+    }
+
+    /// Whether what a task woke last runs next. Always off on a current-thread scheduler.
+    #[inline]
+    fn lifo_slot(&self) -> bool {
+        true
+    }
+
+    /// For how long an idle worker looks for work before it waits in the driver.
+    #[inline]
+    fn spin(&self) -> Option<Duration> {
+        None
+    }
+
+    /// How long a task may block its thread before it loses the core. None turns stall containment
+    /// off.
+    #[inline]
+    fn stall_threshold(&self) -> Option<Duration> {
+        Some(STALL_THRESHOLD)
+    }
+
+    /// How many threads that lost their core may be blocked at a time.
+    #[inline]
+    fn detached_max(&self) -> usize {
+        DETACHED_MAX
+    }
+
+    /// What the random choices are made from. None: from the system.
+    #[inline]
+    fn seed(&self) -> Option<u64> {
+        None
+    }
+
+    /// A worker is about to wait.
+    #[inline]
+    fn on_park(&self, _worker: usize) {}
+
+    /// A worker has waited.
+    #[inline]
+    fn on_unpark(&self, _worker: usize) {}
+
+    /// A thread begins to run a worker.
+    #[inline]
+    fn on_worker_start(&self, _worker: usize) {}
+
+    /// A thread ends to run a worker.
+    #[inline]
+    fn on_worker_stop(&self, _worker: usize) {}
+
+    /// Whether [`before_poll`](Self::before_poll) and [`after_poll`](Self::after_poll) do anything.
+    #[inline]
+    fn poll_hooks(&self) -> bool {
+        false
+    }
+
+    /// A task is about to be polled. Only called if [`poll_hooks`](Self::poll_hooks).
+    #[inline]
+    fn before_poll(&self, _worker: usize, _task: &TaskMeta) {}
+
+    /// A task was polled. Only called if [`poll_hooks`](Self::poll_hooks).
+    #[inline]
+    fn after_poll(&self, _worker: usize, _task: &TaskMeta) {}
+
+    /// A poll lasts longer than the threshold. Called once for each such poll, on the monitor's
+    /// thread.
+    fn on_stall(&self, _report: &StallReport) {}
+
+    /// A task panicked.
+    fn on_task_panic(&self, _payload: &(dyn std::any::Any + Send)) {}
+}
+
+/// The defaults, and no hooks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DefaultPolicy;
+
+impl Policy for DefaultPolicy {}
+
+/// Where threads come from: the runtime's pool.
+pub trait ThreadHost: Send + Sync + 'static {
+    /// Runs `job` on a thread of its own, inside the runtime's services and clock, soon: a core
+    /// waits for it.
+    ///
+    /// # Errors
+    /// If no thread can be had. `job` is dropped.
+    fn host(&self, job: Box<dyn FnOnce() + Send>) -> io::Result<()>;
+}

@@ -1,0 +1,517 @@
+//! The worker's loop, one decision at a time.
+//!
+//! [`Worker::step`] looks at the queues in a fixed order, does one thing, and says what it did. It
+//! never waits. [`Worker::run`] is the loop of a thread: it steps, and parks when there is nothing
+//! to do. A simulation calls `step` itself, for many workers in turn on one thread.
+//!
+//! The order: shutdown; the driver, every `driver_interval` turns; the inbox, every
+//! `inject_interval` turns; the LIFO slot; the ring; the inbox, now that the ring is empty; tasks
+//! that yielded (after the driver was polled for them); other workers; sleep.
+//!
+//! Invariants:
+//!
+//! 1. Between steps the worker holds its core, unless it has ended.
+//! 2. A worker that reported [`Step::Idle`] is registered as asleep, and has looked at all queues
+//!    after that (PROTOCOL.md, S3).
+#![allow(unsafe_code)]
+
+use crate::core::{Core, Lane};
+use crate::handoff::Tenure;
+use crate::idle::Risen;
+use crate::local_queue::RING_LEN;
+use crate::policy::{Policy, TaskMeta};
+use crate::scheduler::Scheduler;
+use crate::shared::{Local, Shared};
+use crate::sys;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+use zokio_base::clock;
+use zokio_base::park::Park;
+use zokio_base::rand::{self, Rng};
+use zokio_base::sync::Arc;
+use zokio_task::{Id, Notified, context};
+
+/// How many tasks a thief takes from another worker's inbox at a time, at most.
+const INBOX_STEAL_MAX: usize = 32;
+
+/// How many remote tasks join the ring at each look at the inbox, at most.
+const ADMIT_MAX: usize = 32;
+
+/// What a worker did in one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// It polled this task.
+    Ran(Id),
+    /// It polled the driver, and woke what had yielded.
+    Polled,
+    /// It took tasks from another worker.
+    Stole {
+        /// From which.
+        from: u32,
+        /// How many.
+        count: u32,
+    },
+    /// It was about to sleep, and saw new work.
+    Resumed,
+    /// There is nothing to do: the caller parks the worker, or steps it again after something was
+    /// unparked or `deadline` has come.
+    Idle {
+        /// When the driver wants to be polled by itself.
+        deadline: Option<Instant>,
+    },
+    /// The core is in other hands. The worker has ended.
+    Lost,
+    /// The scheduler shuts down. The worker has ended.
+    Shutdown,
+}
+
+/// A thread's (or a simulation's) right to run one worker.
+pub struct Worker<P: Park + Send + 'static, Q: Policy> {
+    scheduler: Arc<Scheduler<P, Q>>,
+    /// Boxed: the context points at it.
+    local: Box<Local>,
+    index: usize,
+    /// How it ended.
+    ended: Option<Step>,
+}
+
+impl<P: Park + Send + 'static, Q: Policy> fmt::Debug for Worker<P, Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker")
+            .field("index", &self.index)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Marks the thread as running a worker until it is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Entered {
+    // Dropped in this order: deferred wakers are woken inside of the region.
+    _worker: context::WorkerGuard,
+    _region: Option<context::RegionGuard>,
+}
+
+impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
+    /// Claims worker `index`. None if somebody runs it already, or nobody ever will again.
+    pub fn claim(scheduler: &Arc<Scheduler<P, Q>>, index: usize) -> Option<Self> {
+        let thread = sys::thread_id();
+        let tenure = Tenure::new(thread);
+        let lane = &scheduler.shared.lanes[index];
+        if !lane.seat.claim(&tenure) {
+            return None;
+        }
+        lane.stats.thread.set(u64::from(thread));
+        let local = Box::new(Local {
+            tenure,
+            hand_over: scheduler.clone(),
+        });
+        let worker = Self {
+            scheduler: scheduler.clone(),
+            local,
+            index,
+            ended: None,
+        };
+        if worker.core().busy_since.get().is_none() {
+            worker.core().busy_since.set(Some(clock::now()));
+        }
+        Some(worker)
+    }
+
+    /// Which worker it is.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    fn shared(&self) -> &Shared<P, Q> {
+        &self.scheduler.shared
+    }
+
+    fn lane(&self) -> &Lane<P> {
+        &self.scheduler.shared.lanes[self.index]
+    }
+
+    fn core(&self) -> &Core<P> {
+        debug_assert!(self.ended.is_none());
+        // SAFETY: the worker has not ended, so the tenure holds the seat, and this thread is not
+        // in a poll: polls are within `run_task`, which uses the core before and after only.
+        unsafe { self.lane().core.get_held() }
+    }
+
+    /// Marks the calling thread as the one that runs this worker. [`step`](Self::step) and
+    /// [`park`](Self::park) need it. The guard must be dropped before the worker.
+    pub fn enter(&self) -> Entered {
+        let region = context::enter_runtime(self.scheduler.is_multi_thread());
+        let worker = context::enter_worker(context::Worker {
+            scheduler: self.shared().address(),
+            local: std::ptr::from_ref::<Local>(&self.local).cast(),
+            index: self.index as u32,
+        });
+        Entered {
+            _worker: worker,
+            _region: region,
+        }
+    }
+
+    /// Runs the worker on this thread until it ends.
+    pub fn run(mut self) {
+        let _rng = rand::enter(self.split_random());
+        let _entered = self.enter();
+        let index = self.index;
+        self.shared().policy.on_worker_start(index);
+        loop {
+            match self.step() {
+                Step::Idle { .. } => self.park(None),
+                Step::Lost | Step::Shutdown => break,
+                _ => {}
+            }
+        }
+        self.shared().policy.on_worker_stop(index);
+    }
+
+    /// Makes one decision, carries it out and says which it was. Never waits.
+    #[inline]
+    pub fn step(&mut self) -> Step {
+        if let Some(ended) = self.ended {
+            return ended;
+        }
+        let core = self.core();
+        if core.asleep.get() {
+            self.rise();
+            return self.drive();
+        }
+        if self.shared().is_closed() {
+            return self.shut_down();
+        }
+        let until_driver = core.until_driver.get();
+        if until_driver == 0 {
+            return self.drive();
+        }
+        core.until_driver.set(until_driver - 1);
+        let until_inbox = core.until_inbox.get();
+        if until_inbox == 0 {
+            self.look_at_inbox(core);
+        } else {
+            core.until_inbox.set(until_inbox - 1);
+        }
+        if let Some(task) = self.next_task(core) {
+            return self.run_task(task);
+        }
+        self.find_work()
+    }
+
+    fn look_at_inbox(&self, core: &Core<P>) {
+        let interval = self.shared().policy.inject_interval().max(1);
+        core.until_inbox.set(interval - 1);
+        let inbox = &self.lane().inbox;
+        if inbox.remote_len() > 0 {
+            let room = core.ring().free().min(ADMIT_MAX);
+            inbox.admit_remote(room, |task| keep(core.push(task)));
+        }
+    }
+
+    /// The next task of this worker's own.
+    #[inline]
+    fn next_task(&self, core: &Core<P>) -> Option<Notified> {
+        if let Some(task) = core.lifo.take() {
+            return Some(task);
+        }
+        core.lifo.break_row();
+        core.pop().or_else(|| self.refill(core))
+    }
+
+    fn refill(&self, core: &Core<P>) -> Option<Notified> {
+        // Thieves only make room, so what is free now stays free.
+        let room = core.ring().free().min(RING_LEN);
+        let taken = self.lane().inbox.refill(room, |task| keep(core.push(task)));
+        if taken > 1 {
+            self.shared().wake_one();
+        }
+        if taken > 0 { core.pop() } else { None }
+    }
+
+    #[inline]
+    fn run_task(&mut self, task: Notified) -> Step {
+        let shared = self.shared();
+        let core = self.core();
+        if core.searching.get() {
+            self.end_search();
+        }
+        core.ran.set(true);
+        let id = task.id();
+        self.lane().stats.polls.add(1);
+        let place = shared.watched.then(|| task.spawned_at());
+        let meta = shared.policy.poll_hooks().then(|| {
+            let meta = TaskMeta::new(id, task.spawned_at());
+            shared.policy.before_poll(self.index, &meta);
+            meta
+        });
+        let tenure = &self.local.tenure;
+        tenure.begin_poll(id.as_u64(), place);
+        task.run();
+        if let Some(meta) = meta {
+            shared.policy.after_poll(self.index, &meta);
+        }
+        if !tenure.end_poll(&self.lane().seat) {
+            self.ended = Some(Step::Lost);
+            return Step::Lost;
+        }
+        // What yielded goes with the core, should the next task get stuck.
+        if context::has_deferred() {
+            context::take_deferred(&mut self.core().deferred.borrow_mut());
+        }
+        Step::Ran(id)
+    }
+
+    /// Runs a future that is no task as if it were one: the root of a `block_on`.
+    pub(crate) fn poll_root<R>(&mut self, poll: impl FnOnce() -> R) -> R {
+        let tenure = &self.local.tenure;
+        tenure.begin_poll(0, None);
+        let result = poll();
+        if !tenure.end_poll(&self.lane().seat) {
+            self.ended = Some(Step::Lost);
+        }
+        result
+    }
+
+    #[cold]
+    fn end_search(&self) {
+        self.core().searching.set(false);
+        if self.shared().idle.end_search() {
+            self.shared().wake_one();
+        }
+    }
+
+    /// There is no task in this core.
+    fn find_work(&mut self) -> Step {
+        let core = self.core();
+        if !core.deferred.borrow().is_empty() || context::has_deferred() {
+            return self.drive();
+        }
+        if let Some(step) = self.steal(core) {
+            core.spin_until.set(None);
+            return step;
+        }
+        if let Some(spin) = self.shared().policy.spin() {
+            let now = clock::now();
+            match core.spin_until.get() {
+                None => core.spin_until.set(now.checked_add(spin)),
+                Some(until) if now >= until => {}
+                Some(_) => zokio_base::sync::hint::spin_loop(),
+            }
+            if core.spin_until.get().is_some_and(|until| now < until) {
+                return self.drive();
+            }
+        }
+        self.go_to_sleep()
+    }
+
+    /// Takes work from another worker, beginning with a random one.
+    fn steal(&self, core: &Core<P>) -> Option<Step> {
+        let shared = self.shared();
+        let lanes = shared.lanes.len();
+        if lanes == 1 {
+            return None;
+        }
+        if !core.searching.get() {
+            if !shared.idle.begin_search() {
+                return None;
+            }
+            core.searching.set(true);
+        }
+        let start = core.random(|rng| rng.below(lanes as u32)) as usize;
+        for offset in 0..lanes {
+            let from = (start + offset) % lanes;
+            if from == self.index {
+                continue;
+            }
+            let victim = &shared.lanes[from];
+            let mut count = victim.stealer.steal_into(core.ring());
+            if count == 0 {
+                let share = victim.inbox.len().div_ceil(2).min(INBOX_STEAL_MAX);
+                let room = share.min(core.ring().free());
+                count = victim.inbox.refill(room, |task| keep(core.push(task)));
+            }
+            if count > 0 {
+                let stats = &self.lane().stats;
+                stats.steals.add(count as u64);
+                stats.steal_operations.add(1);
+                return Some(Step::Stole {
+                    from: from as u32,
+                    count: count as u32,
+                });
+            }
+        }
+        None
+    }
+
+    /// Registers as asleep, and looks at all queues once more (PROTOCOL.md, S1 to S4).
+    fn go_to_sleep(&mut self) -> Step {
+        let shared = self.shared();
+        let core = self.core();
+        core.spin_until.set(None);
+        shared
+            .idle
+            .sleep(self.index as u32, core.searching.replace(false));
+        core.asleep.set(true);
+        if self.sees_work() {
+            if self.rise() == Risen::Alone {
+                shared.idle.join_search();
+                core.searching.set(true);
+            }
+            return Step::Resumed;
+        }
+        if core.ran.replace(false) {
+            let busy = core.busy_since.take().map_or(Duration::ZERO, |since| {
+                clock::now().saturating_duration_since(since)
+            });
+            let busy_ns = u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX);
+            self.lane().stats.busy_ns.add(busy_ns);
+        } else {
+            self.lane().stats.noops.add(1);
+        }
+        let deadline = core.park.borrow().deadline();
+        Step::Idle { deadline }
+    }
+
+    fn sees_work(&self) -> bool {
+        let shared = self.shared();
+        shared.is_closed()
+            || shared
+                .lanes
+                .iter()
+                .any(|lane| !lane.stealer.is_empty() || lane.inbox.len() > 0)
+    }
+
+    /// Stops being asleep (`idle/PROTOCOL.md`, R1).
+    pub(crate) fn rise(&self) -> Risen {
+        let core = self.core();
+        core.asleep.set(false);
+        if core.busy_since.get().is_none() {
+            core.busy_since.set(Some(clock::now()));
+        }
+        let risen = self.shared().idle.rise(self.index as u32);
+        if risen == Risen::Sent {
+            core.searching.set(true);
+        }
+        self.shared().bell.ring_if_asleep();
+        risen
+    }
+
+    /// Draws from the core's generator.
+    pub(crate) fn split_random(&self) -> Rng {
+        self.core().random(Rng::split)
+    }
+
+    /// Whether the worker is registered as asleep.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.ended.is_none() && self.core().asleep.get()
+    }
+
+    /// Waits until there may be something to do, for `limit` at most. Does nothing unless the last
+    /// step was [`Step::Idle`].
+    pub fn park(&mut self, limit: Option<Duration>) {
+        if !self.is_asleep() {
+            return;
+        }
+        let shared = self.shared();
+        let core = self.core();
+        let stats = &self.lane().stats;
+        shared.policy.on_park(self.index);
+        stats.parks.add(1);
+        stats.park_unparks.add(1);
+        let mut wakers = core.deferred.take();
+        core.park.borrow_mut().park(limit, &mut wakers);
+        self.rise();
+        stats.park_unparks.add(1);
+        shared.policy.on_unpark(self.index);
+        self.reset_driver_interval();
+        self.wake_all(wakers);
+    }
+
+    fn reset_driver_interval(&self) {
+        let interval = self.shared().policy.driver_interval().max(1);
+        self.core().until_driver.set(interval);
+    }
+
+    /// Polls the driver without waiting, and wakes what it found and what had yielded.
+    fn drive(&mut self) -> Step {
+        let core = self.core();
+        self.reset_driver_interval();
+        self.lane().stats.driver_polls.add(1);
+        let mut wakers = Vec::new();
+        core.park.borrow_mut().poll(&mut wakers);
+        let mut deferred = core.deferred.take();
+        context::take_deferred(&mut deferred);
+        if wakers.is_empty() {
+            wakers = deferred;
+        } else {
+            wakers.append(&mut deferred);
+        }
+        self.wake_all(wakers);
+        Step::Polled
+    }
+
+    /// Wakes `wakers`: tasks of ours go straight into the ring, and what does not fit into the
+    /// overflow, in one piece. Then others are called to help, once.
+    fn wake_all(&self, mut wakers: Vec<Waker>) {
+        let core = self.core();
+        if !wakers.is_empty() {
+            core.draining.set(true);
+            core.drained.set(0);
+            for waker in wakers.drain(..) {
+                // A foreign waker that panics is its owner's affair; the others are to be woken.
+                let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            }
+            core.draining.set(false);
+            let mut batch = core.batch.take();
+            if !batch.is_empty() {
+                self.lane().inbox.append_overflow(&mut batch);
+            }
+            if core.drained.get() > 1 && self.shared().lanes.len() > 1 {
+                self.shared().wake_one();
+            }
+        }
+        // The allocation is kept for the next drain.
+        let mut spare = core.deferred.borrow_mut();
+        if spare.capacity() == 0 {
+            *spare = wakers;
+        }
+    }
+
+    /// Ends the worker because the scheduler ends.
+    #[cold]
+    fn shut_down(&mut self) -> Step {
+        let core = self.core();
+        context::take_deferred(&mut core.deferred.borrow_mut());
+        self.scheduler.shut_down_tasks(self.index);
+        core.drain();
+        let tenure = &self.local.tenure;
+        self.lane().seat.retire(tenure);
+        tenure.leave();
+        self.ended = Some(Step::Shutdown);
+        self.scheduler.arrive();
+        Step::Shutdown
+    }
+}
+
+/// What a thief or a refill made room for fits.
+#[track_caller]
+fn keep(pushed: Result<(), Notified>) {
+    assert!(pushed.is_ok(), "the ring has room for what was counted out");
+}
+
+impl<P: Park + Send + 'static, Q: Policy> Drop for Worker<P, Q> {
+    fn drop(&mut self) {
+        if self.ended.is_none() {
+            // Also during a panic, in the midst of a poll.
+            self.local.tenure.leave();
+            self.lane().seat.give_away(&self.local.tenure);
+            self.scheduler.seat_was_freed();
+        }
+    }
+}
