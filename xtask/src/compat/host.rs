@@ -47,7 +47,9 @@ const SUITES: &[Suite] = &[
     Suite {
         package: "tokio-stream",
         version: "0.1.19",
-        features: &["full", "fs", "io-util", "net", "signal", "sync", "time"],
+        features: &[
+            "full", "fs", "io-util", "net", "rt", "signal", "sync", "time",
+        ],
     },
     Suite {
         package: "tokio-test",

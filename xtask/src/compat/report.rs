@@ -75,7 +75,7 @@ pub(super) fn print_table(counts: &Counts, baseline: Option<&Counts>) {
     println!("{} files, {uncompiled} of them not compiled", counts.len());
     if baseline.is_none() {
         println!(
-            "(no baseline yet: `--baseline` runs the same on real Tokio and keeps the counts)"
+            "(nothing on real Tokio yet: `--baseline` runs the suite there and keeps the counts)"
         );
     }
 }

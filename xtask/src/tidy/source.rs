@@ -419,10 +419,14 @@ const BANS: &[Ban] = &[
     },
     Ban {
         name: "libc::",
+        // The scheduler's own calls (the barrier, the clock of a thread) stand beside the protocol
+        // that pairs with them.
         except: &[
             BASE,
             "crates/zokio-driver/src/sys",
+            "crates/zokio-driver/src/op/sys",
             "crates/zokio-driver/src/uring",
+            "crates/zokio-sched/src/sys",
         ],
         instead: "the driver's sys module",
     },
