@@ -1,1 +1,199 @@
-//! Placeholder.
+//! Models of the hand-over. The core is a cell that loom watches: two threads in it at a time
+//! would be reported.
+#![allow(unsafe_code)]
+
+use super::*;
+use zokio_base::sync::atomic::fence;
+use zokio_base::sync::{UnsafeCell, model, thread};
+
+struct Small {
+    seat: Seat,
+    core: UnsafeCell<u32>,
+}
+
+// SAFETY: this is what the models check.
+unsafe impl Sync for Small {}
+// SAFETY: as above.
+unsafe impl Send for Small {}
+
+impl Small {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            seat: Seat::new(),
+            core: UnsafeCell::new(0),
+        })
+    }
+
+    fn touch(&self) {
+        // SAFETY: the callers hold the core; loom checks it.
+        self.core.with_mut(|core| unsafe { *core += 1 });
+    }
+
+    /// Takes the core from whoever is in a poll, and uses it.
+    fn contain(&self) -> bool {
+        let Some(tenure) = self.seat.holder() else {
+            return false;
+        };
+        let glimpse = tenure.glimpse();
+        let barrier = || {
+            fence(Ordering::SeqCst);
+            true
+        };
+        if !glimpse.in_poll() || self.seat.take(glimpse.word, barrier).is_none() {
+            return false;
+        }
+        self.replace()
+    }
+
+    /// The thread that goes on with a free core.
+    fn replace(&self) -> bool {
+        let next = Tenure::new(0);
+        if !self.seat.claim(&next) {
+            return false;
+        }
+        self.touch();
+        true
+    }
+}
+
+fn value(small: &Arc<Small>) -> u32 {
+    // SAFETY: the other threads have been joined.
+    small.core.with(|core| unsafe { *core })
+}
+
+/// A holder that polls twice and opens a section in its first poll. Returns how often it touched
+/// the core.
+fn hold(small: &Small, tenure: &Arc<Tenure>) -> u32 {
+    let mut touched = 0;
+    small.touch();
+    touched += 1;
+    tenure.begin_poll(1, None);
+    if let Some(section) = tenure.section(&small.seat) {
+        small.touch();
+        touched += 1;
+        drop(section);
+    }
+    if !tenure.end_poll(&small.seat) {
+        return touched;
+    }
+    small.touch();
+    touched + 1
+}
+
+#[test]
+fn containment_against_sections() {
+    model(|| {
+        let small = Small::new();
+        let tenure = Tenure::new(0);
+        assert!(small.seat.claim(&tenure));
+        let taker = {
+            let small = small.clone();
+            thread::spawn(move || small.contain())
+        };
+        let touched = hold(&small, &tenure);
+        let taken = taker.join().unwrap();
+        assert_eq!(value(&small), touched + u32::from(taken));
+    });
+}
+
+#[test]
+fn two_takers_take_one_core() {
+    model(|| {
+        let small = Small::new();
+        let tenure = Tenure::new(0);
+        assert!(small.seat.claim(&tenure));
+        tenure.begin_poll(1, None);
+        let takers: Vec<_> = (0..2)
+            .map(|_| {
+                let small = small.clone();
+                thread::spawn(move || small.contain())
+            })
+            .collect();
+        let mut touched = 0;
+        if tenure.end_poll(&small.seat) {
+            small.touch();
+            touched += 1;
+        }
+        for taker in takers {
+            touched += u32::from(taker.join().unwrap());
+        }
+        assert_eq!(value(&small), touched);
+    });
+}
+
+/// `block_in_place`: the core is given away, the holder wants it back, and the one it was given to
+/// may or may not have come; a taker is about as well.
+#[test]
+fn giving_away_against_claims_and_a_taker() {
+    model(|| {
+        let small = Small::new();
+        let tenure = Tenure::new(0);
+        assert!(small.seat.claim(&tenure));
+        tenure.begin_poll(1, None);
+        let section = tenure.section(&small.seat).unwrap();
+        small.touch();
+        small.seat.give_away(&tenure);
+        tenure.set_away(true);
+        drop(section);
+        let other = {
+            let small = small.clone();
+            thread::spawn(move || small.replace())
+        };
+        let taker = {
+            let small = small.clone();
+            thread::spawn(move || small.contain())
+        };
+        // The blocking part: the core is not to be had.
+        assert!(tenure.section(&small.seat).is_none());
+        tenure.set_away(false);
+        let mut touched = 1;
+        let back = small.seat.give_back(&tenure);
+        if tenure.end_poll(&small.seat) {
+            small.touch();
+            touched += 1;
+        } else {
+            assert!(!back || taker_took(&tenure));
+        }
+        touched += u32::from(other.join().unwrap());
+        touched += u32::from(taker.join().unwrap());
+        assert_eq!(value(&small), touched);
+    });
+}
+
+/// Whether the core was taken from `tenure`.
+fn taker_took(tenure: &Tenure) -> bool {
+    // Relaxed: the thread's own flag, which it has just read.
+    tenure.stolen.load(Ordering::Relaxed)
+}
+
+/// A taker that finds no thread gives the core back.
+#[test]
+fn a_core_that_nobody_wants_is_given_back() {
+    model(|| {
+        let small = Small::new();
+        let tenure = Tenure::new(0);
+        assert!(small.seat.claim(&tenure));
+        tenure.begin_poll(1, None);
+        let taker = {
+            let small = small.clone();
+            thread::spawn(move || {
+                let Some(tenure) = small.seat.holder() else {
+                    return;
+                };
+                let word = tenure.glimpse().word;
+                let barrier = || {
+                    fence(Ordering::SeqCst);
+                    true
+                };
+                if word & IN_POLL != 0 && small.seat.take(word, barrier).is_some() {
+                    small.seat.give_back(&tenure);
+                }
+            })
+        };
+        // Nobody else wants it, so the holder has it whatever happens.
+        assert!(tenure.end_poll(&small.seat));
+        small.touch();
+        taker.join().unwrap();
+        assert_eq!(value(&small), 1);
+    });
+}
