@@ -1,0 +1,163 @@
+//! Models of one shard: insert, move, cancel and fire against each other, and the worker's wait.
+//!
+//! Time stands still in them: a "deadline" is a number that the model's worker compares.
+
+use crate::shard::{Shard, TimeSource, Unpark};
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+use zokio_base::clock::Clock;
+use zokio_base::slab::Key;
+use zokio_base::sync::atomic::{AtomicUsize, Ordering};
+use zokio_base::sync::{model, thread};
+
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn counter() -> (Arc<Count>, Waker) {
+    let count = Arc::new(Count(AtomicUsize::new(0)));
+    (count.clone(), count.into())
+}
+
+/// Far behind what the wall clock can reach within a model.
+const HOUR: u64 = 3_600_000_000_000;
+
+fn shard(unpark: Unpark) -> Arc<Shard> {
+    Arc::new(Shard::new(
+        0,
+        Arc::new(TimeSource::new(Clock::new())),
+        unpark,
+    ))
+}
+
+fn quiet() -> Arc<Shard> {
+    shard(Arc::new(|_| {}))
+}
+
+fn fire(shard: &Shard, now: u64) -> usize {
+    let mut due: Vec<Waker> = Vec::new();
+    let count = shard.process(now, &mut due);
+    due.into_iter().for_each(Waker::wake);
+    count
+}
+
+#[test]
+fn fire_and_cancel_have_one_winner() {
+    model(|| {
+        let shard = quiet();
+        let (count, waker) = counter();
+        let key = shard.insert(HOUR, waker).unwrap();
+        let other = shard.clone();
+        let worker = thread::spawn(move || fire(&other, HOUR));
+        let cancelled = shard.cancel(key).is_some();
+        let fired = worker.join().unwrap();
+        assert_eq!(usize::from(!cancelled), fired);
+        assert_eq!(count.0.load(Ordering::Relaxed), fired);
+        assert_eq!(Arc::strong_count(&count), 1);
+    });
+}
+
+#[test]
+fn fire_and_reset_have_one_winner() {
+    model(|| {
+        let shard = quiet();
+        let (count, waker) = counter();
+        let key = shard.insert(HOUR, waker).unwrap();
+        let other = shard.clone();
+        let worker = thread::spawn(move || fire(&other, HOUR));
+        let moved = shard.reset(key, 2 * HOUR);
+        let fired = worker.join().unwrap();
+        if moved && fired == 0 {
+            assert_eq!(shard.next(), 2 * HOUR);
+            assert_eq!(fire(&shard, 2 * HOUR), 1);
+        } else {
+            assert_eq!(fired, 1);
+            assert!(!shard.is_waiting(key));
+        }
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    });
+}
+
+/// A poll that finds the entry still waiting has its waker woken; one that does not is ready.
+#[test]
+fn a_changed_waker_is_not_forgotten() {
+    model(|| {
+        let shard = quiet();
+        let (_, old) = counter();
+        let (count, new) = counter();
+        let key: Key = shard.insert(HOUR, old).unwrap();
+        let other = shard.clone();
+        let worker = thread::spawn(move || fire(&other, HOUR));
+        let pending = shard.update(key, &new);
+        assert_eq!(worker.join().unwrap(), 1);
+        assert_eq!(count.0.load(Ordering::Relaxed), usize::from(pending));
+    });
+}
+
+/// Steps W1 to W4 against I1 to I5: the worker knows of the earlier deadline, or is unparked.
+#[test]
+fn an_earlier_timer_is_not_overslept() {
+    model(|| {
+        let unparked = Arc::new(AtomicUsize::new(0));
+        let token = unparked.clone();
+        let shard = shard(Arc::new(move |_| {
+            token.fetch_add(1, Ordering::Release);
+        }));
+        let (_count, waker) = counter();
+        shard.insert(3 * HOUR, waker).unwrap();
+        let other = shard.clone();
+        let inserter = thread::spawn(move || {
+            let (_count, waker) = counter();
+            other.insert(HOUR, waker).unwrap();
+        });
+        // The worker is still running when the race begins.
+        shard.end_wait();
+        let until = shard.begin_wait();
+        inserter.join().unwrap();
+        let told = unparked.load(Ordering::Acquire) > 0;
+        assert!(until == HOUR || (until == 3 * HOUR && told));
+        assert_eq!(shard.next(), HOUR);
+    });
+}
+
+#[test]
+fn shutdown_wakes_what_was_inserted_and_refuses_the_rest() {
+    model(|| {
+        let shard = quiet();
+        let (count, waker) = counter();
+        let other = shard.clone();
+        let inserter = thread::spawn(move || other.insert(HOUR, waker).is_ok());
+        let mut left: Vec<Waker> = Vec::new();
+        shard.shutdown(&mut left);
+        left.into_iter().for_each(Waker::wake);
+        let inserted = inserter.join().unwrap();
+        assert_eq!(count.0.load(Ordering::Relaxed), usize::from(inserted));
+        assert_eq!(Arc::strong_count(&count), 1);
+        assert_eq!(shard.len(), 0);
+    });
+}
+
+#[test]
+fn two_users_and_a_worker() {
+    model(|| {
+        let shard = quiet();
+        let (first, waker) = counter();
+        let key = shard.insert(HOUR, waker).unwrap();
+        let (other, third) = (shard.clone(), shard.clone());
+        let worker = thread::spawn(move || fire(&other, HOUR));
+        let inserter = thread::spawn(move || {
+            let (_count, waker) = counter();
+            let key = third.insert(HOUR, waker).unwrap();
+            third.cancel(key).is_some()
+        });
+        let cancelled = shard.cancel(key).is_some();
+        let (fired, withdrawn) = (worker.join().unwrap(), inserter.join().unwrap());
+        assert_eq!(fired, usize::from(!cancelled) + usize::from(!withdrawn));
+        assert_eq!(first.0.load(Ordering::Relaxed), usize::from(!cancelled));
+        assert_eq!(shard.len(), 0);
+    });
+}

@@ -1,0 +1,340 @@
+//! One worker's timers.
+//!
+//! Everything is guarded by one lock, which the worker itself takes nearly always alone. Two words
+//! lie outside of it:
+//!
+//! - `next`: the wheel's answer to "when next?". Written under the lock; read without it by the
+//!   worker, each time around its loop.
+//! - `waiting`: until when the worker waits, if it does; [`AWAKE`] if it runs.
+//!
+//! How no insertion is overslept. The worker: (W1) locks, (W2) reads the wheel's next deadline and
+//! stores it in `waiting`, (W3) unlocks, (W4) waits until then, or until it is unparked. An
+//! insertion from wherever: (I1) locks, (I2) inserts, (I3) reads `waiting`, (I4) unlocks, (I5) unparks
+//! the worker if the new deadline is earlier than `waiting`. If I1 comes after W3, I3 sees W2 and the
+//! worker is unparked, before or during W4, which both end it. If W1 comes after I4, W2 sees the
+//! new deadline. The worker's own store of `AWAKE` after W4 needs no lock: an insertion that still
+//! sees the old value unparks once too often.
+//!
+//! Invariants: those of the crate, and
+//!
+//! 1. `next` equals `wheel.next()` whenever the lock is free.
+//! 2. After `closed` is set the wheel is empty and stays so.
+
+use crate::instant::Instant;
+use crate::wheel::{NEVER, Wheel};
+use std::fmt;
+use std::task::Waker;
+use std::time::Duration;
+use zokio_base::clock::Clock;
+use zokio_base::park::WakeSink;
+use zokio_base::slab::Key;
+use zokio_base::sync::atomic::{AtomicU64, Ordering};
+use zokio_base::sync::std_atomic;
+use zokio_base::sync::{Arc, Mutex};
+
+/// The worker is running and will look at its timers before it waits.
+const AWAKE: u64 = 0;
+
+/// Wakers taken out of the wheel before the lock is given up for a moment.
+const BATCH_LEN: usize = 256;
+
+const NANOS_PER_MILLI: u64 = 1_000_000;
+
+/// Ends a worker's wait, by the worker's index.
+pub(crate) type Unpark = Arc<dyn Fn(usize) + Send + Sync>;
+
+/// The clock that a runtime's timers go by.
+pub(crate) struct TimeSource {
+    pub(crate) clock: Clock,
+    /// Deadlines count from here.
+    base: std::time::Instant,
+    /// When the clock was paused last, as nanoseconds: whole milliseconds count from here. Relaxed:
+    /// whoever pauses a clock runs on the thread whose timers are rounded.
+    paused_at: std_atomic::AtomicU64,
+}
+
+impl TimeSource {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self {
+            base: clock.now(),
+            clock,
+            paused_at: std_atomic::AtomicU64::new(0),
+        }
+    }
+
+    /// Nanoseconds from the base, at most one below [`NEVER`]; zero before the base.
+    pub(crate) fn nanos(&self, instant: std::time::Instant) -> u64 {
+        let since = instant.saturating_duration_since(self.base);
+        exact_nanos(since).unwrap_or(NEVER - 1)
+    }
+
+    /// What the clock shows, in nanoseconds from the base.
+    pub(crate) fn now(&self) -> u64 {
+        self.nanos(self.clock.now())
+    }
+
+    /// When a timer with this deadline fires. Later than the deadline by less than a millisecond
+    /// if the clock is paused, never earlier.
+    pub(crate) fn when(&self, deadline: Instant) -> u64 {
+        let since = deadline.into_std().saturating_duration_since(self.base);
+        // What the wheel cannot count does not come: more than 500 years.
+        let Some(when) = exact_nanos(since) else {
+            return NEVER;
+        };
+        if self.clock.is_paused() {
+            self.round_up(when)
+        } else {
+            when
+        }
+    }
+
+    /// Rounds up to whole milliseconds since the pause.
+    pub(crate) fn round_up(&self, when: u64) -> u64 {
+        let paused_at = self.paused_at.load(std_atomic::Ordering::Relaxed);
+        let Some(since) = when.checked_sub(paused_at) else {
+            return when;
+        };
+        since
+            .checked_next_multiple_of(NANOS_PER_MILLI)
+            .and_then(|since| paused_at.checked_add(since))
+            .unwrap_or(NEVER)
+    }
+
+    /// Notes that the clock was paused just now.
+    pub(crate) fn paused(&self) {
+        let now = self.now();
+        self.paused_at.store(now, std_atomic::Ordering::Relaxed);
+    }
+
+    /// The instant that `when` counts to.
+    pub(crate) fn instant(&self, when: u64) -> Option<std::time::Instant> {
+        self.base.checked_add(Duration::from_nanos(when))
+    }
+}
+
+/// Nanoseconds, if the wheel can count them.
+fn exact_nanos(duration: Duration) -> Option<u64> {
+    duration
+        .as_secs()
+        .checked_mul(1_000_000_000)?
+        .checked_add(u64::from(duration.subsec_nanos()))
+        .filter(|&nanos| nanos < NEVER)
+}
+
+/// The runtime has ended: nothing can be inserted any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Closed;
+
+struct Inner {
+    wheel: Wheel<Waker>,
+    closed: bool,
+    /// What the worker's last drain left to be used again.
+    batch: Vec<Waker>,
+}
+
+/// One worker's timers.
+pub(crate) struct Shard {
+    inner: Mutex<Inner>,
+    next: AtomicU64,
+    waiting: AtomicU64,
+    index: usize,
+    pub(crate) source: Arc<TimeSource>,
+    unpark: Unpark,
+}
+
+impl fmt::Debug for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shard")
+            .field("index", &self.index)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shard {
+    pub(crate) fn new(index: usize, source: Arc<TimeSource>, unpark: Unpark) -> Self {
+        Self {
+            inner: Mutex::new(Inner {
+                wheel: Wheel::new(source.now()),
+                closed: false,
+                batch: Vec::new(),
+            }),
+            next: AtomicU64::new(NEVER),
+            waiting: AtomicU64::new(AWAKE),
+            index,
+            source,
+            unpark,
+        }
+    }
+
+    // ---- The timers' side ----
+
+    /// Has `waker` woken at `when`.
+    pub(crate) fn insert(&self, when: u64, waker: Waker) -> Result<Key, Closed> {
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            drop(inner);
+            // Dropped here, without the lock (crate invariant 2).
+            drop(waker);
+            return Err(Closed);
+        }
+        let key = inner.wheel.insert(when, waker);
+        let overslept = self.publish(&inner, when);
+        drop(inner);
+        if overslept {
+            self.unpark();
+        }
+        Ok(key)
+    }
+
+    /// Whether the entry is still waiting.
+    pub(crate) fn is_waiting(&self, key: Key) -> bool {
+        self.inner.lock().wheel.contains(key)
+    }
+
+    /// Sees to it that `waker` is the one to be woken. Returns false if the entry has fired.
+    pub(crate) fn update(&self, key: Key, waker: &Waker) -> bool {
+        match self.inner.lock().wheel.get_mut(key) {
+            None => return false,
+            Some(current) if current.will_wake(waker) => return true,
+            Some(_) => {}
+        }
+        // Cloned without the lock (crate invariant 2).
+        let mut other = waker.clone();
+        match self.inner.lock().wheel.get_mut(key) {
+            None => return false,
+            Some(current) => std::mem::swap(current, &mut other),
+        }
+        // What was there before is dropped without the lock.
+        drop(other);
+        true
+    }
+
+    /// Moves an entry to another deadline. Returns false if it has fired.
+    pub(crate) fn reset(&self, key: Key, when: u64) -> bool {
+        let mut inner = self.inner.lock();
+        if !inner.wheel.reset(key, when) {
+            return false;
+        }
+        let overslept = self.publish(&inner, when);
+        drop(inner);
+        if overslept {
+            self.unpark();
+        }
+        true
+    }
+
+    /// Takes an entry out before it fires. The caller drops or wakes what is returned.
+    pub(crate) fn cancel(&self, key: Key) -> Option<Waker> {
+        let mut inner = self.inner.lock();
+        let waker = inner.wheel.remove(key);
+        self.publish(&inner, NEVER);
+        waker
+    }
+
+    /// Restores invariant 1. Returns whether the worker waits for longer than until `when`.
+    fn publish(&self, inner: &Inner, when: u64) -> bool {
+        // Relaxed: the lock orders the writers, and a worker that reads an old value looks again,
+        // under the lock, before it waits.
+        self.next.store(inner.wheel.next(), Ordering::Relaxed);
+        // Relaxed: written under this lock, or by the worker when it stops waiting; reading the
+        // value of before that is harmless.
+        when < self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Ends the worker's wait, if it waits.
+    pub(crate) fn unpark(&self) {
+        (self.unpark)(self.index);
+    }
+
+    // ---- The worker's side ----
+
+    /// No later than the earliest deadline, or [`NEVER`].
+    #[inline]
+    pub(crate) fn next(&self) -> u64 {
+        // Relaxed: see `publish`.
+        self.next.load(Ordering::Relaxed)
+    }
+
+    /// The earliest deadline, or [`NEVER`].
+    pub(crate) fn next_exact(&self) -> u64 {
+        let mut inner = self.inner.lock();
+        let next = inner.wheel.next_exact();
+        self.publish(&inner, NEVER);
+        next
+    }
+
+    /// Steps W1 to W3. Returns until when the worker may wait: [`NEVER`] for as long as it likes.
+    pub(crate) fn begin_wait(&self) -> u64 {
+        let inner = self.inner.lock();
+        // A paused clock brings no deadline nearer; whoever inserts a timer may change that.
+        let until = if self.source.clock.is_paused() {
+            NEVER
+        } else {
+            inner.wheel.next()
+        };
+        // Relaxed: read under the lock that we hold.
+        self.waiting.store(until, Ordering::Relaxed);
+        drop(inner);
+        until
+    }
+
+    /// The worker runs again.
+    #[inline]
+    pub(crate) fn end_wait(&self) {
+        // Relaxed, both: an insertion that still sees the old value unparks once too often. The
+        // line is not dirtied each time around the worker's loop.
+        if self.waiting.load(Ordering::Relaxed) != AWAKE {
+            self.waiting.store(AWAKE, Ordering::Relaxed);
+        }
+    }
+
+    /// Hands what is due at `now` to `sink`, in the order of the deadlines. Returns how many.
+    pub(crate) fn process<S: WakeSink>(&self, now: u64, sink: &mut S) -> usize {
+        self.end_wait();
+        if now < self.next() {
+            return 0;
+        }
+        self.process_due(now, sink)
+    }
+
+    #[cold]
+    fn process_due<S: WakeSink>(&self, now: u64, sink: &mut S) -> usize {
+        let mut fired_count = 0;
+        let mut batch = Vec::new();
+        let mut more = true;
+        while more {
+            let mut inner = self.inner.lock();
+            if batch.capacity() == 0 {
+                batch = std::mem::take(&mut inner.batch);
+            }
+            more = inner.wheel.expire(now, &mut batch, BATCH_LEN);
+            self.publish(&inner, NEVER);
+            drop(inner);
+            fired_count += batch.len();
+            for waker in batch.drain(..) {
+                sink.wake(waker);
+            }
+        }
+        // A burst's memory is not kept.
+        batch.shrink_to(BATCH_LEN);
+        self.inner.lock().batch = batch;
+        fired_count
+    }
+
+    /// Closes the shard and hands every waker to `sink`.
+    pub(crate) fn shutdown<S: WakeSink>(&self, sink: &mut S) {
+        let mut inner = self.inner.lock();
+        inner.closed = true;
+        let wakers = inner.wheel.drain();
+        self.publish(&inner, NEVER);
+        drop(inner);
+        for waker in wakers {
+            sink.wake(waker);
+        }
+    }
+
+    /// How many timers are waiting.
+    pub(crate) fn len(&self) -> usize {
+        self.inner.lock().wheel.len()
+    }
+}
