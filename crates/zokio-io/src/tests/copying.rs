@@ -1,0 +1,91 @@
+//! Copying one way and both ways.
+
+use super::block_on;
+use super::script::{Script, Step::*};
+use crate::{
+    AsyncReadExt, AsyncWriteExt, BufReader, BufWriter, copy, copy_bidirectional, copy_buf,
+};
+use std::io::ErrorKind;
+use std::task::Poll;
+
+#[test]
+fn everything_is_copied_through_waits_and_parts() {
+    block_on(async {
+        let data: Vec<u8> = (0..30_000u32).map(|at| at as u8).collect();
+        let mut reader = Script::reading(&data, [Pass(3), Wait, Pass(9_000), Wait]);
+        let mut writer = Script::writing([Pass(1), Wait, Wait, Pass(2), Wait]);
+        assert_eq!(copy(&mut reader, &mut writer).await.unwrap(), 30_000);
+        assert_eq!(writer.written, data);
+        assert!(writer.flushes >= 1);
+
+        let reader = Script::reading(&data, [Pass(3), Wait, Pass(9_000), Wait]);
+        let mut writer = Script::writing([Pass(1), Wait, Wait, Pass(2), Wait]);
+        let mut reader = BufReader::with_capacity(100, reader);
+        assert_eq!(copy_buf(&mut reader, &mut writer).await.unwrap(), 30_000);
+        assert_eq!(writer.written, data);
+        assert!(writer.flushes >= 1);
+    });
+}
+
+#[test]
+fn errors_end_a_copy() {
+    block_on(async {
+        let mut reader = Script::reading(b"abc", [Pass(1), Fail(ErrorKind::TimedOut)]);
+        let error = copy(&mut reader, &mut Vec::new()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        let mut writer = Script::writing([Pass(0)]);
+        let error = copy(&mut &b"abc"[..], &mut writer).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WriteZero);
+        let mut writer = Script::writing([Pass(1), Pass(0)]);
+        let mut reader: &[u8] = b"abc";
+        let error = copy_buf(&mut reader, &mut writer).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WriteZero);
+        assert_eq!(reader, b"bc");
+    });
+}
+
+/// The other side sends more only once it got what was sent: a copy into a writer that buffers must
+/// flush while it waits.
+#[test]
+fn a_copy_that_waits_has_flushed() {
+    block_on(async {
+        for buffered_source in [false, true] {
+            let (mut client, server) = crate::duplex(1_024);
+            let (mut reader, writer) = crate::split(server);
+            let mut writer = BufWriter::new(writer);
+            client.write_all(b"ping").await.unwrap();
+            let echo = async {
+                if buffered_source {
+                    copy_buf(&mut BufReader::new(reader), &mut writer).await
+                } else {
+                    copy(&mut reader, &mut writer).await
+                }
+            };
+            let mut echo = std::pin::pin!(echo);
+            let polled = std::future::poll_fn(|cx| Poll::Ready(echo.as_mut().poll(cx))).await;
+            assert!(polled.is_pending());
+            let mut word = [0; 4];
+            client.read_exact(&mut word).await.unwrap();
+            assert_eq!(&word, b"ping");
+        }
+    });
+}
+
+#[test]
+fn both_ways_end_each_for_itself() {
+    block_on(async {
+        let mut a = Script::reading(b"from a", [Pass(2), Wait, Wait]);
+        let mut b = Script::reading(b"from b!", [Wait, Pass(1)]);
+        assert_eq!(copy_bidirectional(&mut a, &mut b).await.unwrap(), (6, 7));
+        assert_eq!(a.written, b"from b!");
+        assert_eq!(b.written, b"from a");
+        assert_eq!((a.shutdowns, b.shutdowns), (1, 1));
+        let mut a = Script::reading(b"from a", []);
+        let mut b = Script::reading(b"", [Fail(ErrorKind::ConnectionReset)]);
+        copy_bidirectional(&mut a, &mut b).await.unwrap_err();
+        let mut a = Script::reading(b"abc", []);
+        let mut b = Script::reading(b"defg", []);
+        let sizes = crate::copy_bidirectional_with_sizes(&mut a, &mut b, 0, 1);
+        assert_eq!(sizes.await.unwrap(), (3, 4));
+    });
+}
