@@ -161,6 +161,8 @@ fn drive<P: Park + Send + 'static, Q: Policy, F: Future>(
             if let Poll::Ready(output) = polled {
                 return Some(output);
             }
+            // What the future has set going gets its turn before the future's next.
+            worker.reset_driver_interval();
         }
         loop {
             match worker.step() {

@@ -159,26 +159,33 @@ impl<F: Fifo> Inbox<F> {
         taken
     }
 
-    /// Lets the remote items join the queue of the worker's own: up to `room` go to `take`, if
-    /// nothing of the worker's waits here; otherwise all go behind the overflow. Returns how many
-    /// `take` got.
-    pub(crate) fn admit_remote(&self, room: usize, mut take: impl FnMut(F::Item)) -> usize {
+    /// Lets remote items join the queue of the worker's own, behind what waits there: up to `max`
+    /// go to `take`, if nothing of the worker's waits here and the ring has `room`. Those for which
+    /// there is no room go behind the overflow. Returns how many `take` got.
+    pub(crate) fn admit_remote(
+        &self,
+        room: usize,
+        max: usize,
+        mut take: impl FnMut(F::Item),
+    ) -> usize {
         if self.remote_len() == 0 {
             return 0;
         }
         let mut guard = self.inner.lock();
         let inner = &mut *guard;
         let mut taken = 0;
-        if inner.overflow.len() > 0 {
-            inner.overflow.append(&mut inner.remote);
-        } else {
-            while taken < room {
+        if inner.overflow.len() == 0 {
+            while taken < room.min(max) {
                 let Some(item) = inner.remote.pop_front() else {
                     break;
                 };
                 take(item);
                 taken += 1;
             }
+        }
+        // A ring that stays full without ever overflowing must not keep them out.
+        if taken < max {
+            inner.overflow.append(&mut inner.remote);
         }
         self.publish(&guard);
         taken

@@ -50,6 +50,8 @@ mod shared;
 mod spawner;
 mod stats;
 mod sys;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
 mod worker;
 
 pub use block_in_place::block_in_place;

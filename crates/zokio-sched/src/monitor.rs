@@ -79,6 +79,12 @@ impl Bell {
         self.closed.load(Ordering::Acquire)
     }
 
+    /// Whether the monitor sleeps for good.
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.asleep.load(Ordering::SeqCst)
+    }
+
     /// Registers the monitor as asleep (N1). False if `awake` says that it must not sleep (N2).
     fn fall_asleep(&self, awake: impl FnOnce() -> u64) -> bool {
         // Sequentially consistent: N1 comes before N2.

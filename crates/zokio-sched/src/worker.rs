@@ -209,8 +209,8 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
         core.until_inbox.set(interval - 1);
         let inbox = &self.lane().inbox;
         if inbox.remote_len() > 0 {
-            let room = core.ring().free().min(ADMIT_MAX);
-            inbox.admit_remote(room, |task| keep(core.push(task)));
+            let room = core.ring().free();
+            inbox.admit_remote(room, ADMIT_MAX, |task| keep(core.push(task)));
         }
     }
 
@@ -433,7 +433,8 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
         self.wake_all(wakers);
     }
 
-    fn reset_driver_interval(&self) {
+    /// The driver is polled after another whole interval.
+    pub(crate) fn reset_driver_interval(&self) {
         let interval = self.shared().policy.driver_interval().max(1);
         self.core().until_driver.set(interval);
     }

@@ -131,12 +131,6 @@ impl Idle {
     pub(crate) fn awake(&self) -> u64 {
         AWAKE.get(self.word.load(Ordering::SeqCst))
     }
-
-    /// How many workers search.
-    #[cfg(all(test, not(any(loom, shuttle))))]
-    pub(crate) fn searching(&self) -> u64 {
-        SEARCHING.get(self.word.load(Ordering::SeqCst))
-    }
 }
 
 #[cfg(all(test, loom))]

@@ -77,8 +77,9 @@ proptest! {
                 }
                 Op::Admit(room) => {
                     let overflow = inbox.overflow_len();
-                    let taken = inbox.admit_remote(room, |item| seen.push(item));
-                    prop_assert!(taken <= room && (taken == 0 || overflow == 0));
+                    let taken = inbox.admit_remote(room, 4, |item| seen.push(item));
+                    prop_assert!(taken <= room.min(4) && (taken == 0 || overflow == 0));
+                    prop_assert!(inbox.remote_len() == 0 || taken == 4);
                     inside -= taken;
                 }
                 Op::Close => {
@@ -108,11 +109,20 @@ fn both_kinds_are_served_in_turn() {
 }
 
 #[test]
+fn a_ring_that_stays_full_keeps_nobody_out() {
+    let inbox = Small::new();
+    inbox.push_remote(1).unwrap();
+    assert_eq!(inbox.admit_remote(0, 5, |_| panic!("there is no room")), 0);
+    // From here on the worker pushes behind it, so its ring runs empty.
+    assert_eq!((inbox.overflow_len(), inbox.remote_len()), (1, 0));
+}
+
+#[test]
 fn remote_items_join_behind_the_overflow() {
     let inbox = Small::new();
     inbox.push_remote(7).unwrap();
     inbox.push_overflow(1).unwrap();
-    assert_eq!(inbox.admit_remote(5, |_| panic!("there is overflow")), 0);
+    assert_eq!(inbox.admit_remote(5, 5, |_| panic!("there is overflow")), 0);
     inbox.push_overflow(2).unwrap();
     let mut seen = Vec::new();
     inbox.refill(9, |item| seen.push(item));

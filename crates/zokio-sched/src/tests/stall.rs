@@ -1,0 +1,192 @@
+//! Stall containment with real threads. Linux only: elsewhere there is no barrier.
+
+use super::support::*;
+use crate::{Containment, sys};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use zokio_base::clock;
+use zokio_base::sync::thread;
+
+fn watched(threshold: Duration) -> Settings {
+    Settings {
+        threshold: Some(threshold),
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn a_blocked_worker_loses_its_core() {
+    if !sys::barrier_available() {
+        return;
+    }
+    let settings = watched(Duration::from_millis(10));
+    let running = Running::new(1, settings.clone());
+    assert_eq!(running.sched.containment(), Containment::On);
+    let (send, receive) = std::sync::mpsc::channel();
+    let line = line!() + 1;
+    let stuck = spawn(&running.sched, async move {
+        // What this task woke before it got stuck is in the slot, and goes with the core.
+        receive.recv_timeout(Duration::from_secs(20)).unwrap()
+    });
+    let helper = spawn(&running.sched, async move {
+        send.send(11).unwrap();
+    });
+    assert_eq!(wait(stuck).unwrap(), 11);
+    wait(helper).unwrap();
+    eventually(|| !settings.stalls.lock().is_empty());
+    let stalls = settings.stalls.lock().clone();
+    assert_eq!(stalls.len(), 1);
+    assert!(stalls[0].contained && stalls[0].blocked);
+    assert!(stalls[0].lasted >= Duration::from_millis(10));
+    let place = stalls[0].spawned_at.unwrap();
+    assert_eq!((place.file(), place.line()), (file!(), line));
+    assert_eq!(running.sched.metrics().stalls_contained, 1);
+    eventually(|| running.threads.running.load(Ordering::SeqCst) == 1);
+}
+
+/// The slot and the ring of a stuck worker are run by its replacement.
+#[test]
+fn tasks_go_with_the_core() {
+    if !sys::barrier_available() {
+        return;
+    }
+    let running = Running::new(1, watched(Duration::from_millis(5)));
+    let done = Arc::new(AtomicUsize::new(0));
+    let (send, receive) = std::sync::mpsc::channel();
+    let stuck = {
+        let (sched, done) = (running.sched.clone(), done.clone());
+        spawn(&running.sched, async move {
+            for number in 0..600 {
+                let (done, send) = (done.clone(), send.clone());
+                spawn(&sched, async move {
+                    if number % 2 == 0 {
+                        yield_now().await;
+                    }
+                    if done.fetch_add(1, Ordering::SeqCst) == 599 {
+                        send.send(()).unwrap();
+                    }
+                });
+            }
+            drop(sched);
+            receive.recv_timeout(Duration::from_secs(20)).unwrap();
+        })
+    };
+    wait(stuck).unwrap();
+    assert_eq!(done.load(Ordering::SeqCst), 600);
+}
+
+#[test]
+fn stuck_again_and_again() {
+    if !sys::barrier_available() {
+        return;
+    }
+    let running = Running::new(2, watched(Duration::from_millis(3)));
+    let end = Arc::new(AtomicBool::new(false));
+    let blockers: Vec<_> = (0..2)
+        .map(|_| {
+            let end = end.clone();
+            spawn(&running.sched, async move {
+                while !end.load(Ordering::SeqCst) {
+                    thread::sleep(Duration::from_millis(25));
+                    wake_myself().await;
+                }
+            })
+        })
+        .collect();
+    let mut worst = Duration::ZERO;
+    for _ in 0..100 {
+        let sent = clock::real_now();
+        let ran = wait(spawn(&running.sched, async { clock::real_now() })).unwrap();
+        worst = worst.max(ran.saturating_duration_since(sent));
+        thread::sleep(Duration::from_millis(2));
+    }
+    end.store(true, Ordering::SeqCst);
+    for blocker in blockers {
+        wait(blocker).unwrap();
+    }
+    assert!(running.sched.metrics().stalls_contained > 5);
+    println!("worst latency beside two blockers: {worst:?}");
+}
+
+#[test]
+fn many_that_compute_do_not_run_away() {
+    if !sys::barrier_available() {
+        return;
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = 4 * cores;
+    let running = Running::new(workers, watched(Duration::from_millis(4)));
+    let handles: Vec<_> = (0..workers)
+        .map(|_| {
+            spawn(&running.sched, async {
+                let start = clock::real_now();
+                while start.elapsed() < Duration::from_millis(300) {
+                    std::hint::black_box(0);
+                }
+            })
+        })
+        .collect();
+    for handle in handles {
+        wait(handle).unwrap();
+    }
+    let started = running.threads.started.load(Ordering::SeqCst);
+    println!("{started} threads for {workers} workers on {cores} cores");
+    assert!(started <= workers + 2 * cores, "{started}");
+}
+
+#[test]
+fn beyond_the_cap_a_stall_is_only_reported() {
+    if !sys::barrier_available() {
+        return;
+    }
+    let settings = Settings {
+        detached_max: 0,
+        ..watched(Duration::from_millis(3))
+    };
+    let running = Running::new(1, settings.clone());
+    wait(spawn(&running.sched, async {
+        thread::sleep(Duration::from_millis(60));
+    }))
+    .unwrap();
+    let stalls = settings.stalls.lock().clone();
+    assert_eq!(stalls.len(), 1, "{stalls:?}");
+    assert!(!stalls[0].contained);
+    assert_eq!(running.threads.started.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn containment_can_be_off() {
+    let running = Running::new(1, Settings::default());
+    assert_eq!(running.sched.containment(), Containment::Off);
+    wait(spawn(&running.sched, async {
+        thread::sleep(Duration::from_millis(40));
+    }))
+    .unwrap();
+    assert_eq!(running.sched.metrics().stalls, 0);
+}
+
+/// An idle scheduler makes no wake-ups: the monitor and the workers sleep for good.
+#[test]
+fn an_idle_scheduler_sleeps() {
+    if !sys::barrier_available() {
+        return;
+    }
+    let running = Running::new(2, watched(Duration::from_millis(4)));
+    wait(spawn(&running.sched, async {})).unwrap();
+    thread::sleep(Duration::from_millis(100));
+    let parks = |index| running.sched.worker_metrics(index).park_unparks;
+    let before = (parks(0), parks(1));
+    assert!(running.sched.shared.bell.is_asleep());
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!((parks(0), parks(1)), before);
+    assert!(running.sched.shared.bell.is_asleep());
+    // And it wakes up again when there is something to watch.
+    let (send, receive) = std::sync::mpsc::channel();
+    let stuck = spawn(&running.sched, async move {
+        receive.recv_timeout(Duration::from_secs(20)).unwrap();
+    });
+    eventually(|| running.sched.metrics().stalls_contained == 1);
+    send.send(()).unwrap();
+    wait(stuck).unwrap();
+}
