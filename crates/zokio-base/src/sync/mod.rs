@@ -6,8 +6,8 @@
 //! - `atomic`: `AtomicBool`, `AtomicU8`, `AtomicU32`, `AtomicU64`, `AtomicUsize`, `AtomicPtr`,
 //!   `fence`, `compiler_fence`, `Ordering`;
 //! - `UnsafeCell` with `with` and `with_mut`, so that loom sees each access;
-//! - `Mutex`, `MutexGuard`, `Condvar` without poisoning: a panic in a critical section is a bug of
-//!   ours, and each section restores its invariants before anything in it can panic;
+//! - `Mutex`, `MutexGuard`, `RwLock`, `Condvar` without poisoning: a panic in a critical section is
+//!   a bug of ours, and each section restores its invariants before anything in it can panic;
 //! - `thread`: `spawn`, `Builder`, `JoinHandle`, `yield_now`, `current_id`;
 //! - `hint::spin_loop`;
 //! - `thread_local!`.
@@ -27,7 +27,10 @@ mod imp;
 #[path = "std.rs"]
 mod imp;
 
-pub use imp::{Condvar, Mutex, MutexGuard, UnsafeCell, atomic, hint, model, thread, thread_local};
+pub use imp::{
+    Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, UnsafeCell, atomic,
+    hint, model, thread, thread_local,
+};
 pub use std::sync::{Arc, OnceLock, Weak};
 
 /// The standard library's atomics, for process-wide statics that lie outside every model.

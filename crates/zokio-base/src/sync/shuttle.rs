@@ -26,13 +26,20 @@ pub mod thread {
     }
 }
 
+/// The stack of each of shuttle's threads.
+const STACK_BYTES: usize = 512 << 10;
+
 /// Runs `f` under random schedules: `ZOKIO_SHUTTLE_ITERATIONS` of them, 1,000 unless it is set.
 pub fn model(f: impl Fn() + Send + Sync + 'static) {
     let iterations = std::env::var("ZOKIO_SHUTTLE_ITERATIONS")
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(1_000);
-    shuttle::check_random(f, iterations);
+    let mut config = shuttle::Config::new();
+    // The default of 32 KiB is less than an unoptimised worker needs.
+    config.stack_size = STACK_BYTES;
+    let scheduler = shuttle::scheduler::RandomScheduler::new(iterations);
+    shuttle::Runner::new(scheduler, config).run(f);
 }
 
 /// A cell. Shuttle runs one thread at a time and does not check accesses.
@@ -106,6 +113,37 @@ impl<T: ?Sized> Mutex<T> {
         self.0
             .get_mut()
             .unwrap_or_else(|poison| poison.into_inner())
+    }
+}
+
+/// A lock for many readers or one writer, without poisoning.
+#[derive(Debug)]
+pub struct RwLock<T: ?Sized>(shuttle::sync::RwLock<T>);
+
+/// Holds a [`RwLock`] for reading.
+pub type RwLockReadGuard<'a, T> = shuttle::sync::RwLockReadGuard<'a, T>;
+
+/// Holds a [`RwLock`] for writing.
+pub type RwLockWriteGuard<'a, T> = shuttle::sync::RwLockWriteGuard<'a, T>;
+
+impl<T> RwLock<T> {
+    /// Wraps `value`.
+    pub const fn new(value: T) -> Self {
+        Self(shuttle::sync::RwLock::new(value))
+    }
+}
+
+impl<T: ?Sized> RwLock<T> {
+    /// Waits until nobody writes.
+    #[inline]
+    pub fn read(&self) -> RwLockReadGuard<'_, T> {
+        self.0.read().unwrap_or_else(|poison| poison.into_inner())
+    }
+
+    /// Waits until nobody reads or writes.
+    #[inline]
+    pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+        self.0.write().unwrap_or_else(|poison| poison.into_inner())
     }
 }
 
