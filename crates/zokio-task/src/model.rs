@@ -37,10 +37,14 @@ enum Act {
     /// Polls the join handle with one waker, and then with another.
     Join,
     JoinDrop,
+    /// Polls the join handle and drops it while its waker is registered.
+    JoinThenDrop,
     Shutdown,
 }
 
-use Act::{Abort, CloneWaker, Complete, Join, JoinDrop, Run, Shutdown, Wake, WakeAndRun};
+use Act::{
+    Abort, CloneWaker, Complete, Join, JoinDrop, JoinThenDrop, Run, Shutdown, Wake, WakeAndRun,
+};
 
 /// Ready once the flag is set.
 struct Flagged {
@@ -82,8 +86,8 @@ struct Joining {
 }
 
 impl Joining {
-    fn poll_twice(&mut self) {
-        for _ in 0..2 {
+    fn poll(&mut self, times: usize) {
+        for _ in 0..times {
             let count = Arc::new(Count::default());
             let handle = self.handle.as_mut().expect("one party joins");
             match poll_join(handle, &count.waker()) {
@@ -114,8 +118,13 @@ fn act(act: Act, world: World, joining: &mut Joining) {
         }
         CloneWaker => drop(world.waker.clone()),
         Abort => world.abort.abort(),
-        Join => joining.poll_twice(),
+        Join => joining.poll(2),
         JoinDrop => drop(joining.handle.take()),
+        JoinThenDrop => {
+            joining.poll(1);
+            joining.outcome = None;
+            drop(joining.handle.take());
+        }
         Shutdown => world.shard.shutdown_all(),
     }
 }
@@ -197,7 +206,16 @@ fn settle(acts: &[Act], world: &World, mut joining: Joining) {
         world.queue.run_all();
     }
     if let Some(count) = joining.waiting.take() {
-        assert_eq!(count.get(), 1, "the join handle was told to wait");
+        if joining.handle.is_some() {
+            assert_eq!(count.get(), 1, "the join handle was told to wait");
+        } else {
+            // Other references to the task are still there.
+            assert_eq!(
+                Arc::strong_count(&count),
+                1,
+                "the waker went with the handle"
+            );
+        }
     }
     if joining.outcome.is_none() {
         joining.outcome = joining.handle.take().map(|join| join_now(join).is_ok());
@@ -245,6 +263,10 @@ models! {
     join_and_complete: [Join, Complete], true;
     join_and_complete_and_wake: [Join, Complete, Wake], true;
     join_and_complete_and_abort: [Join, Complete, Abort], true;
+    join_then_drop_and_complete: [JoinThenDrop, Complete], true;
+    join_then_drop_and_complete_and_wake: [JoinThenDrop, Complete, Wake], true;
+    join_then_drop_and_shutdown: [JoinThenDrop, Shutdown], false;
+    join_then_drop_and_poll_and_abort: [JoinThenDrop, Run, Abort], true;
     join_drop_and_complete: [JoinDrop, Complete], true;
     join_drop_and_complete_and_abort: [JoinDrop, Complete, Abort], true;
     join_drop_and_complete_and_shutdown: [JoinDrop, Complete, Shutdown], true;
@@ -326,6 +348,36 @@ fn the_last_of_two_wakers_frees_an_unfinished_task() {
         let waker: Waker = stored.lock().take().expect("the task waits");
         let other = thread::spawn(move || drop(waker));
         drop(join);
+        other.join().unwrap();
+        assert_eq!(ledger.alive(), 0);
+        assert_eq!(Arc::strong_count(&shard), 1);
+    });
+}
+
+/// The last waker of an unfinished task in no table is dropped while its poll ends: one of the two
+/// frees it, with the future that the other has just polled or is about to let go.
+#[test]
+fn last_waker_and_poll_untracked() {
+    model(|| {
+        let (queue, shard) = Queue::with_shard();
+        let ledger = Arc::new(Ledger::default());
+        let stored = Arc::new(Mutex::new(None));
+        let (store, entry) = (stored.clone(), ledger.entry());
+        let future = std::future::poll_fn(move |cx: &mut Context<'_>| {
+            let _entry = &entry;
+            let mut first = store.lock();
+            if first.is_none() {
+                *first = Some(Some(cx.waker().clone()));
+            }
+            Poll::<()>::Pending
+        });
+        let (join, notified) = shard.bind_untracked(future, SpawnMeta::new());
+        notified.run();
+        drop(join);
+        let waker: Waker = stored.lock().as_mut().and_then(Option::take).unwrap();
+        waker.wake_by_ref();
+        let other = thread::spawn(move || queue.run_all());
+        drop(waker);
         other.join().unwrap();
         assert_eq!(ledger.alive(), 0);
         assert_eq!(Arc::strong_count(&shard), 1);
