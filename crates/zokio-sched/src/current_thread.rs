@@ -17,7 +17,7 @@ use zokio_base::park::{Park, Unpark};
 use zokio_base::parker::{Parker, Unparker};
 use zokio_base::rand;
 use zokio_base::sync::Arc;
-use zokio_base::sync::atomic::{AtomicBool, Ordering};
+use zokio_base::sync::atomic::{AtomicBool, Ordering, fence};
 use zokio_task::{context, coop};
 
 /// Wakes the future of one `block_on`.
@@ -32,14 +32,22 @@ struct Root<U> {
 }
 
 impl<U: Unpark> Root<U> {
-    /// Whether the future was woken since the last call. Sequentially consistent: see `wake`.
+    /// Whether the future was woken since the last call.
     fn take_woken(&self) -> bool {
-        self.woken.swap(false, Ordering::SeqCst)
+        // Acquire pairs with the release in `wake_by_ref`: what the waker did is seen by the poll.
+        self.woken.swap(false, Ordering::Acquire)
     }
 
     fn is_woken(&self) -> bool {
-        // Sequentially consistent: see `wake`.
-        self.woken.load(Ordering::SeqCst)
+        // Relaxed: decides about waiting only; `set_driving` has the fence.
+        self.woken.load(Ordering::Relaxed)
+    }
+
+    /// Says where the thread will wait. It looks at `woken` after this and before it waits.
+    fn set_driving(&self, driving: bool) {
+        // Relaxed: ordered by the fence, which pairs with the one in `wake_by_ref`.
+        self.driving.store(driving, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
     }
 }
 
@@ -49,12 +57,14 @@ impl<U: Unpark> Wake for Root<U> {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // Sequentially consistent, as is the thread's side, which stores `driving` and then looks
-        // at `woken`: either it sees that it was woken, or we see where it waits.
-        if self.woken.swap(true, Ordering::SeqCst) {
+        // Release pairs with the acquire in `take_woken`.
+        if self.woken.swap(true, Ordering::Release) {
             return;
         }
-        if !self.driving.load(Ordering::SeqCst) {
+        // Pairs with the fence in `set_driving`: either the thread sees that it was woken, or we
+        // see where it waits.
+        fence(Ordering::SeqCst);
+        if !self.driving.load(Ordering::Relaxed) {
             return self.parker.unpark();
         }
         // The thread that drives looks at the flag before it waits.
@@ -150,8 +160,7 @@ fn drive<P: Park + Send + 'static, Q: Policy, F: Future>(
 ) -> Option<F::Output> {
     let _rng = rand::enter(worker.split_random());
     let _entered = worker.enter();
-    // Sequentially consistent: see `Root::wake_by_ref`.
-    root.driving.store(true, Ordering::SeqCst);
+    root.set_driving(true);
     loop {
         if root.take_woken() {
             if worker.is_asleep() {
@@ -174,8 +183,7 @@ fn drive<P: Park + Send + 'static, Q: Policy, F: Future>(
                 }
                 Step::Polled => break,
                 Step::Lost | Step::Shutdown => {
-                    // Sequentially consistent: as above.
-                    root.driving.store(false, Ordering::SeqCst);
+                    root.set_driving(false);
                     return None;
                 }
                 _ => {}
@@ -183,3 +191,7 @@ fn drive<P: Park + Send + 'static, Q: Policy, F: Future>(
         }
     }
 }
+
+#[cfg(all(test, loom))]
+#[path = "tests/model_current_thread.rs"]
+mod model;

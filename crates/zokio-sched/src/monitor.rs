@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use zokio_base::clock;
 use zokio_base::park::Park;
 use zokio_base::parker::{Parker, Unparker};
-use zokio_base::sync::atomic::{AtomicBool, Ordering};
+use zokio_base::sync::atomic::{AtomicBool, Ordering, fence};
 use zokio_base::sync::{Arc, Mutex, Weak, thread};
 
 /// How often the monitor looks while one threshold passes: a stall is found at most one tick late.
@@ -61,8 +61,11 @@ impl Bell {
     /// A worker has risen: N4 of the protocol.
     #[inline]
     pub(crate) fn ring_if_asleep(&self) {
-        // Sequentially consistent: after the worker's change of `awake`, and pairs with N1.
-        if self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst) {
+        // N4. The fence stands between the worker's change of `awake` and this load; it pairs with
+        // the one in `fall_asleep`.
+        fence(Ordering::SeqCst);
+        // Relaxed: ordered by the fence; the parker's token orders the rest.
+        if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::Relaxed) {
             self.unparker.unpark();
         }
     }
@@ -87,13 +90,15 @@ impl Bell {
 
     /// Registers the monitor as asleep (N1). False if `awake` says that it must not sleep (N2).
     fn fall_asleep(&self, awake: impl FnOnce() -> u64) -> bool {
-        // Sequentially consistent: N1 comes before N2.
-        self.asleep.store(true, Ordering::SeqCst);
+        // N1. Relaxed: ordered by the fence, which pairs with the one in `ring_if_asleep`.
+        self.asleep.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        // N2.
         if awake() == 0 {
             return true;
         }
-        // Sequentially consistent for symmetry; a ring in between only leaves a token.
-        self.asleep.store(false, Ordering::SeqCst);
+        // Relaxed: a ring in between only leaves a token.
+        self.asleep.store(false, Ordering::Relaxed);
         false
     }
 }

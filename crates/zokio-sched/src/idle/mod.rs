@@ -127,9 +127,9 @@ impl Idle {
         self.word.fetch_add(SEARCHING.one(), Ordering::SeqCst);
     }
 
-    /// How many workers are not asleep. Sequentially consistent: step N2 of the monitor.
+    /// How many workers are not asleep: step N2 of the monitor, after its fence.
     pub(crate) fn awake(&self) -> u64 {
-        AWAKE.get(self.word.load(Ordering::SeqCst))
+        AWAKE.get(self.word.load(Ordering::Relaxed))
     }
 }
 

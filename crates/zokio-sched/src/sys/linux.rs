@@ -47,6 +47,8 @@ pub(crate) fn probe(thread: u32) -> Option<Probe> {
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
+    #![allow(clippy::disallowed_methods)] // Tests start threads.
+
     use super::*;
     use zokio_base::sync::thread;
 

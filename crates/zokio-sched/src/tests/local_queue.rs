@@ -1,4 +1,5 @@
 //! The ring against a naive model, and under real threads.
+#![allow(clippy::disallowed_methods)] // Tests start threads and let them wait.
 
 use super::*;
 use proptest::prelude::*;
