@@ -80,7 +80,13 @@ struct Context {
     deferred: RefCell<Option<Vec<Waker>>>,
 }
 
-std::thread_local! {
+// Shuttle's threads share one thread of the system, so they need locals of their own.
+#[cfg(not(shuttle))]
+use std::thread_local as per_thread;
+#[cfg(shuttle)]
+use zokio_base::sync::thread_local as per_thread;
+
+per_thread! {
     static CONTEXT: Context = const {
         Context {
             services: RefCell::new(None),

@@ -110,21 +110,15 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    fn places(count: usize) -> Vec<&'static Place> {
-        // Copies of a place at addresses of their own stand for other places.
-        (0..count)
-            .map(|_| &*Box::leak(Box::new(*Location::caller())))
-            .collect()
-    }
+    /// Copies of a place, whose addresses of their own make them other places.
+    static PLACES: OnceLock<Vec<Place>> = OnceLock::new();
 
     #[test]
     fn a_place_has_one_number_from_every_thread() {
-        let places: &'static [_] = Vec::leak(places(2_000));
+        let places = PLACES.get_or_init(|| vec![*Location::caller(); 2_000]);
         let threads: Vec<_> = (0..4)
             .map(|_| {
-                zokio_base::sync::thread::spawn(|| {
-                    places.iter().map(|place| intern(place)).collect::<Vec<_>>()
-                })
+                zokio_base::sync::thread::spawn(|| places.iter().map(intern).collect::<Vec<_>>())
             })
             .collect();
         let mut results: Vec<_> = threads
@@ -135,7 +129,7 @@ mod tests {
         assert!(results.iter().all(|other| *other == first));
         let mut owners = BTreeMap::new();
         for (number, place) in first.iter().zip(places) {
-            assert!(std::ptr::eq(resolve(*number), *place));
+            assert!(std::ptr::eq(resolve(*number), place));
             assert!(owners.insert(*number, place).is_none());
         }
     }

@@ -192,6 +192,7 @@ fn a_task_knows_where_it_comes_from() {
     let (_join, plain) = bind(&shard, async {});
     assert_eq!((plain.name(), plain.priority()), (None, Priority::Normal));
     assert!(plain.hook().is_none());
+    plain.run();
 }
 
 #[test]
@@ -206,6 +207,7 @@ fn classes_survive_the_state_word() {
         join.abort();
         assert_eq!(task.unwrap().priority(), priority);
     }
+    shard.shutdown_all();
 }
 
 /// A future with an alignment beyond the header's, and an extension behind it.
