@@ -25,7 +25,7 @@ impl fmt::Debug for SourceId {
 
 /// There are no rings here.
 #[derive(Debug, Clone, Copy)]
-pub enum RingFd {}
+pub(crate) enum RingFd {}
 
 /// Sets have no name here.
 #[derive(Debug, Clone, Copy)]

@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, RawFd};
 pub type SourceId = RawFd;
 
 /// Names a ring: its descriptor.
-pub type RingFd = RawFd;
+pub(crate) type RingFd = RawFd;
 
 /// Names a readiness set: its descriptor. Valid while the set is.
 #[derive(Debug, Clone, Copy)]

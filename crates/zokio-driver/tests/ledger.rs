@@ -1,0 +1,306 @@
+//! Nothing is lost: operations whose futures are dropped, at each state, on both planes. What is
+//! counted: descriptors of the process, buffers, operations in flight, requests per thread.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use common::{Pool, has_ring, open_descriptors, plane, settle, turn};
+use std::fs::File;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicIsize, Ordering};
+use std::task::{Context, Poll, Waker};
+use zokio_driver::buf::{IoBuf, IoBufMut};
+use zokio_driver::op::*;
+use zokio_driver::uring::{IoMode, thread_in_flight};
+
+/// Descriptors are counted for the whole process, so these tests take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+const ROUNDS: usize = 10_000;
+
+static BUFFERS: AtomicIsize = AtomicIsize::new(0);
+
+/// A buffer that is counted.
+struct Counted(Vec<u8>);
+
+impl Counted {
+    fn new(bytes: Vec<u8>) -> Self {
+        BUFFERS.fetch_add(1, Ordering::Relaxed);
+        Self(bytes)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        BUFFERS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+// SAFETY: as for the vector in it.
+unsafe impl IoBuf for Counted {
+    fn stable_ptr(&self) -> *const u8 {
+        self.0.stable_ptr()
+    }
+    fn bytes_len(&self) -> usize {
+        self.0.bytes_len()
+    }
+}
+
+// SAFETY: as for the vector in it.
+unsafe impl IoBufMut for Counted {
+    fn stable_mut_ptr(&mut self) -> *mut u8 {
+        self.0.stable_mut_ptr()
+    }
+    fn bytes_capacity(&self) -> usize {
+        self.0.bytes_capacity()
+    }
+    unsafe fn set_init(&mut self, len: usize) {
+        // SAFETY: passed on.
+        unsafe { self.0.set_init(len) };
+    }
+}
+
+/// How far an operation gets before its future is dropped.
+#[derive(Debug, Clone, Copy)]
+enum DroppedAt {
+    /// In the mailbox, never polled.
+    Begun,
+    /// In the mailbox, its waker there.
+    Waiting,
+    /// The kernel or a thread has it.
+    UnderWay,
+    /// Complete, and nobody took the outcome.
+    Complete,
+    /// Begun, and the pool drops the job.
+    PoolGone,
+}
+
+const STATES: [DroppedAt; 5] = [
+    DroppedAt::Begun,
+    DroppedAt::Waiting,
+    DroppedAt::UnderWay,
+    DroppedAt::Complete,
+    DroppedAt::PoolGone,
+];
+
+fn poll_once<O: Backends>(op: &mut Op<O>) -> Poll<O::Output> {
+    Pin::new(op).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Begins `make`'s operation and drops its future at `state`, many times.
+fn drop_many<O: Backends>(
+    mode: IoMode,
+    state: DroppedAt,
+    mut make: impl FnMut() -> O,
+    mut after: impl FnMut(),
+) {
+    let pool = Pool::held();
+    let plane = plane(mode, &pool).unwrap();
+    let held_before = open_descriptors();
+    let buffers_before = BUFFERS.load(Ordering::Relaxed);
+    let mut ring_descriptors = 0;
+    for round in 0..ROUNDS {
+        let mut op = plane.start(Some(0), make());
+        match state {
+            DroppedAt::Begun | DroppedAt::PoolGone => {}
+            DroppedAt::Waiting => assert!(poll_once(&mut op).is_pending()),
+            DroppedAt::UnderWay => {
+                assert!(poll_once(&mut op).is_pending());
+                plane.lane(0).submit_pending();
+            }
+            DroppedAt::Complete => {
+                assert!(poll_once(&mut op).is_pending());
+                pool.run_all();
+                settle(&plane);
+            }
+        }
+        drop(op);
+        if let DroppedAt::PoolGone = state {
+            pool.drop_all();
+        }
+        if round % 64 == 0 {
+            pool.run_all();
+            turn(&plane);
+            after();
+        }
+        ring_descriptors = usize::from(plane.lane(0).fd().is_some());
+    }
+    pool.run_all();
+    settle(&plane);
+    // What came back orphaned may have gone to the pool.
+    pool.run_all();
+    settle(&plane);
+    after();
+    let what = format!("{mode:?} {state:?} {:?}", plane.metrics());
+    assert_eq!(plane.metrics().in_flight, 0, "{what}");
+    assert_eq!(thread_in_flight(), 0, "{what}");
+    assert_eq!(BUFFERS.load(Ordering::Relaxed), buffers_before, "{what}");
+    assert_eq!(open_descriptors(), held_before + ring_descriptors, "{what}");
+    assert_eq!(Arc::strong_count(&plane), 1, "no operation is left: {what}");
+}
+
+fn modes() -> Vec<IoMode> {
+    if has_ring() {
+        vec![IoMode::Uring, IoMode::Epoll]
+    } else {
+        vec![IoMode::Epoll]
+    }
+}
+
+#[test]
+fn opens_are_conserved() {
+    let _turn = TURN.lock().unwrap_or_else(|poison| poison.into_inner());
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    std::fs::write(&path, b"x").unwrap();
+    for mode in modes() {
+        for state in STATES {
+            let make = || Open::new(OpPath::new(&path).unwrap(), OpenHow::reading());
+            drop_many(mode, state, make, || ());
+            // One that changes the disk is carried out, and its descriptor closed, all the same.
+            let make = || Open::new(OpPath::new(&path).unwrap(), OpenHow::creating());
+            drop_many(mode, state, make, || ());
+        }
+    }
+}
+
+#[test]
+fn reads_are_conserved() {
+    let _turn = TURN.lock().unwrap_or_else(|poison| poison.into_inner());
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    std::fs::write(&path, vec![7; 8192]).unwrap();
+    let file = Arc::new(File::open(&path).unwrap());
+    for mode in modes() {
+        for state in STATES {
+            let make = || {
+                let buf = Counted::new(Vec::with_capacity(4096));
+                Read::new(file.clone(), buf, 0, 4096, At::Offset(0))
+            };
+            drop_many(mode, state, make, || ());
+            assert_eq!(Arc::strong_count(&file), 1);
+        }
+    }
+}
+
+#[test]
+fn writes_are_conserved_and_carried_out() {
+    let _turn = TURN.lock().unwrap_or_else(|poison| poison.into_inner());
+    let dir = tempfile::tempdir().unwrap();
+    for mode in modes() {
+        for state in STATES {
+            let path = dir.path().join(format!("{mode:?}{state:?}"));
+            let file = Arc::new(File::create(&path).unwrap());
+            let mut offset = 0;
+            let make = || {
+                let buf = Counted::new(vec![7; 16]);
+                offset += 16;
+                Write::new(file.clone(), buf, 0, At::Offset(offset - 16))
+            };
+            drop_many(mode, state, make, || ());
+            assert_eq!(Arc::strong_count(&file), 1);
+            // A write whose future is gone has been asked for all the same.
+            if !matches!((mode, state), (IoMode::Epoll, DroppedAt::PoolGone)) {
+                assert_eq!(std::fs::read(&path).unwrap(), vec![7; 16 * ROUNDS]);
+            }
+        }
+    }
+}
+
+/// A read that would wait for ever ends with its future.
+#[test]
+fn reads_of_an_empty_pipe_are_cancelled() {
+    let _turn = TURN.lock().unwrap_or_else(|poison| poison.into_inner());
+    if !has_ring() {
+        return;
+    }
+    let (reader, writer) = std::io::pipe().unwrap();
+    let file = Arc::new(File::from(std::os::fd::OwnedFd::from(reader)));
+    for state in [DroppedAt::Begun, DroppedAt::Waiting, DroppedAt::UnderWay] {
+        let make = || {
+            let buf = Counted::new(Vec::with_capacity(16));
+            Read::new(file.clone(), buf, 0, 16, At::Cursor)
+        };
+        drop_many(IoMode::Uring, state, make, || ());
+        assert_eq!(Arc::strong_count(&file), 1);
+    }
+    drop(writer);
+}
+
+/// A lane ends with reads in flight that nobody will ever answer, and with writes to be done.
+#[test]
+fn a_lane_shuts_down_with_operations_in_flight() {
+    let _turn = TURN.lock().unwrap_or_else(|poison| poison.into_inner());
+    if !has_ring() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    let target = Arc::new(File::create(&path).unwrap());
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let file = Arc::new(File::from(std::os::fd::OwnedFd::from(reader)));
+    let pool = Pool::held();
+    let plane = plane(IoMode::Uring, &pool).unwrap();
+    let mut reads: Vec<_> = (0..100)
+        .map(|_| {
+            let buf = Counted::new(Vec::with_capacity(16));
+            plane.start(Some(0), Read::new(file.clone(), buf, 0, 16, At::Cursor))
+        })
+        .collect();
+    plane.lane(0).submit_pending();
+    assert_eq!(thread_in_flight(), 100);
+    for n in 0..100 {
+        let write = Write::new(target.clone(), vec![7; 16], 0, At::Offset(n * 16));
+        drop(plane.start(Some(0), write));
+    }
+    let mut wakers = Vec::new();
+    assert_eq!(plane.lane(0).shutdown(&mut wakers), 0, "nothing is leaked");
+    assert_eq!(std::fs::read(&path).unwrap().len(), 1600);
+    // Whoever still waits is told, through the pool, which has the last word.
+    for read in &mut reads {
+        assert!(poll_once(read).is_pending());
+    }
+    pool.drop_all();
+    for read in &mut reads {
+        let Poll::Ready(filled) = poll_once(read) else {
+            panic!("the pool is gone, so is the read")
+        };
+        assert!(filled.result.is_err());
+    }
+    // What begins afterwards goes to the pool.
+    let mut late = plane.start(Some(0), Fsync::new(target.clone()));
+    assert!(poll_once(&mut late).is_pending());
+    pool.run_all();
+    assert!(matches!(poll_once(&mut late), Poll::Ready(Ok(()))));
+    assert_eq!(thread_in_flight(), 0);
+    assert_eq!(BUFFERS.load(Ordering::Relaxed), 0);
+}
+
+/// What cannot be waited for is leaked, not freed: the kernel may still write there.
+#[test]
+fn what_outlasts_the_grace_is_leaked() {
+    let _turn = TURN.lock().unwrap_or_else(|poison| poison.into_inner());
+    if !has_ring() {
+        return;
+    }
+    let (_reader, writer) = std::io::pipe().unwrap();
+    let file = Arc::new(File::from(std::os::fd::OwnedFd::from(writer)));
+    let plane = plane(IoMode::Uring, &Pool::held()).unwrap();
+    // More than a pipe holds, so the last of them waits for a reader.
+    let mut writes: Vec<_> = (0..32)
+        .map(|_| {
+            let write = Write::new(file.clone(), vec![7; 8192], 0, At::Cursor);
+            plane.start(Some(0), write)
+        })
+        .collect();
+    let mut wakers = Vec::new();
+    let grace = std::time::Duration::from_millis(50);
+    let leaked = plane.lane(0).shutdown_within(grace, &mut wakers);
+    assert!(leaked > 0);
+    let is_lost = |write: &mut Op<Write<Vec<u8>>>| matches!(poll_once(write), Poll::Ready(sent) if sent.buf.is_none() && sent.result.is_err());
+    let lost = writes.iter_mut().map(is_lost).filter(|&is_lost| is_lost);
+    assert_eq!(lost.count(), leaked);
+}

@@ -1,0 +1,52 @@
+//! A driver with nothing around it: what the tests need of a runtime.
+#![allow(dead_code)] // Each test file uses a part.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Wake, Waker};
+use zokio_base::park::Offload;
+use zokio_driver::{Driver, DriverOptions, IoMode};
+
+/// Runs what would block on a thread of its own.
+pub(crate) struct Threads;
+
+impl Offload for Threads {
+    fn offload(&self, job: Box<dyn FnOnce() + Send + 'static>) {
+        std::thread::Builder::new().spawn(job).unwrap();
+    }
+}
+
+/// A driver for that many workers, without rings.
+pub(crate) fn driver(workers: usize) -> Driver {
+    let mut options = DriverOptions::new(workers);
+    options.mode = IoMode::Epoll;
+    Driver::new(&options, Arc::new(Threads)).unwrap()
+}
+
+/// Counts how often it was woken.
+#[derive(Default)]
+pub(crate) struct Count(AtomicUsize);
+
+impl Count {
+    pub(crate) fn new() -> (Arc<Self>, Waker) {
+        let count = Arc::new(Self::default());
+        (count.clone(), count.into())
+    }
+
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Wakes everything that a drain collected.
+pub(crate) fn wake_all(sink: &mut Vec<Waker>) -> usize {
+    let woken = sink.len();
+    sink.drain(..).for_each(Waker::wake);
+    woken
+}
