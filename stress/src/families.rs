@@ -11,7 +11,7 @@ use zokio::sync::{Mutex, Notify, Semaphore, mpsc, oneshot};
 use zokio::task::{self, JoinHandle, yield_now};
 use zokio::time::{sleep, timeout};
 
-use crate::{Choices, Ledger, Options};
+use crate::storm::{Choices, Ledger, Options};
 
 /// How often a family gives the books a look, in its inner loops.
 const BATCH: usize = 32;

@@ -1,5 +1,7 @@
 //! Short storms as tests; `zokio-stress` runs longer ones.
 
+#![cfg(not(shuttle))]
+
 use std::time::Duration;
 
 use zokio_stress::{Options, storm};

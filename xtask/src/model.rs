@@ -148,6 +148,9 @@ fn packages(root: &Path, checker: Checker) -> Result<Vec<String>, String> {
             names.push(entry.file_name().to_string_lossy().into_owned());
         }
     }
+    if has_mark(&root.join("stress/src"), checker.marks) {
+        names.push("zokio-stress".into());
+    }
     names.sort();
     Ok(names)
 }

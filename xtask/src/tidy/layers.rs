@@ -46,7 +46,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("zokio-util", &["zokio"]),
     ("tokio", &["zokio"]),
     ("zokio-examples", &["zokio", "zokio-util", "tokio"]),
-    ("zokio-stress", &["zokio", "zokio-base", "zokio-driver"]),
+    (
+        "zokio-stress",
+        &["zokio", "zokio-base", "zokio-task", "zokio-sched"],
+    ),
     ("xtask", &[]),
 ];
 
