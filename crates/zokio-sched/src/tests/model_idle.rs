@@ -4,23 +4,34 @@
 use super::*;
 use zokio_base::parker::{Parker, Unparker};
 use zokio_base::sync::atomic::AtomicUsize;
-use zokio_base::sync::{Arc, model, thread};
+use zokio_base::sync::{Arc, Condvar, Mutex, model, thread};
 
 /// A scheduler reduced to a count of queued tasks.
 struct Small {
     idle: Idle,
     queued: AtomicUsize,
     left: AtomicUsize,
+    /// How many tasks have to be running before one of them ends.
+    together: usize,
+    running: Mutex<usize>,
+    joined: Condvar,
     unparkers: Vec<Unparker>,
 }
 
 impl Small {
     fn new(workers: usize, tasks: usize) -> (Arc<Self>, Vec<Parker>) {
+        Self::with_rendezvous(workers, tasks, 0)
+    }
+
+    fn with_rendezvous(workers: usize, tasks: usize, together: usize) -> (Arc<Self>, Vec<Parker>) {
         let parkers: Vec<_> = (0..workers).map(|_| Parker::new()).collect();
         let small = Self {
             idle: Idle::new(workers as u32),
             queued: AtomicUsize::new(0),
             left: AtomicUsize::new(tasks),
+            together,
+            running: Mutex::new(0),
+            joined: Condvar::new(),
             unparkers: parkers.iter().map(Parker::unparker).collect(),
         };
         (Arc::new(small), parkers)
@@ -54,6 +65,16 @@ impl Small {
         false
     }
 
+    /// A task: waits for the others that have to run at the same time.
+    fn run(&self) {
+        let mut running = self.running.lock();
+        *running += 1;
+        while *running < self.together {
+            running = self.joined.wait(running);
+        }
+        self.joined.notify_all();
+    }
+
     /// A worker's life, until all tasks were run. The last task wakes everyone up.
     fn work(&self, index: u32, parker: &Parker) {
         let mut searching = false;
@@ -65,6 +86,7 @@ impl Small {
                 if std::mem::take(&mut searching) && self.idle.end_search() {
                     self.wake_one();
                 }
+                self.run();
                 if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
                     self.unparkers.iter().for_each(Unparker::unpark);
                 }
@@ -147,5 +169,44 @@ fn a_worker_wakes_another() {
         small.push();
         // This thread is worker 0, awake in a long poll: it never takes anything.
         other.join().unwrap();
+    });
+}
+
+/// Each of two tasks waits for the other, so both workers have to come: the searcher that finds
+/// the first task has to send another for the second.
+#[test]
+fn two_tasks_get_two_workers() {
+    model(|| {
+        let (small, mut parkers) = Small::with_rendezvous(2, 2, 2);
+        let second = parkers.pop().unwrap();
+        let other = {
+            let small = small.clone();
+            thread::spawn(move || small.work(1, &second))
+        };
+        // Queued by this thread before it becomes worker 0.
+        small.push();
+        small.push();
+        small.work(0, &parkers[0]);
+        other.join().unwrap();
+    });
+}
+
+/// The same, where the tasks are queued from outside while both workers may be asleep.
+#[test]
+fn two_remote_tasks_get_two_workers() {
+    model(|| {
+        let (small, parkers) = Small::with_rendezvous(2, 2, 2);
+        let workers: Vec<_> = (0..)
+            .zip(parkers)
+            .map(|(index, parker)| {
+                let small = small.clone();
+                thread::spawn(move || small.work(index, &parker))
+            })
+            .collect();
+        small.push();
+        small.push();
+        for worker in workers {
+            worker.join().unwrap();
+        }
     });
 }
