@@ -4,6 +4,7 @@
 //! exceptions, which may only become fewer. The checks are deliberately crude: they read tokens,
 //! not types. Clippy holds the rules that need types.
 
+mod bans;
 mod layers;
 mod lexer;
 mod ratchet;

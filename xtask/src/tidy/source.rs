@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::tidy::{Finding, lexer};
+use crate::tidy::{Finding, bans, lexer};
 
 /// Lines of code a file may have, documentation and tests not counted.
 const FILE_LINES_MAX: usize = 600;
@@ -24,7 +24,7 @@ pub(super) struct File {
     pub(super) code: Vec<String>,
     comments: Vec<String>,
     /// By line: whether it is test code.
-    test: Vec<bool>,
+    pub(super) test: Vec<bool>,
 }
 
 /// Splits the files and marks test code, also in files declared from elsewhere.
@@ -75,13 +75,18 @@ pub(super) fn check(file: &File) -> Vec<Finding> {
     file_size(file, &mut findings);
     function_size(file, &mut findings);
     safety(file, &mut findings);
-    banned_calls(file, &mut findings);
+    bans::check(file, &mut findings);
     orderings(file, &mut findings);
     banned_words(file, &mut findings);
     findings
 }
 
-fn find(file: &File, check: &'static str, index: usize, text: impl Into<String>) -> Finding {
+pub(super) fn find(
+    file: &File,
+    check: &'static str,
+    index: usize,
+    text: impl Into<String>,
+) -> Finding {
     Finding::new(check, &file.path, index + 1, text.into())
 }
 
@@ -283,7 +288,7 @@ fn body(code: &[String], start: usize, name: &str) -> Option<(usize, usize)> {
 }
 
 /// Where `word` stands by itself in `line`.
-fn words(line: &str, word: &str) -> Vec<usize> {
+pub(super) fn words(line: &str, word: &str) -> Vec<usize> {
     let bytes = line.as_bytes();
     line.match_indices(word)
         .map(|(start, _)| start)
@@ -306,7 +311,11 @@ fn safety(file: &File, findings: &mut Vec<Finding>) {
                 rest
             };
             let needs = next.starts_with('{') || next.starts_with("impl");
-            if needs && !has_comment_above(file, index, "SAFETY:") {
+            let inside = file
+                .comments
+                .get(index + 1)
+                .is_some_and(|c| c.contains("SAFETY:"));
+            if needs && !inside && !has_comment_above(file, index, "SAFETY:") {
                 findings.push(find(
                     file,
                     "safety",
@@ -340,157 +349,8 @@ fn has_comment_above(file: &File, index: usize, mark: &str) -> bool {
     false
 }
 
-/// A name that only some files may use.
-struct Ban {
-    name: &'static str,
-    /// Path prefixes that may.
-    except: &'static [&'static str],
-    instead: &'static str,
-}
-
-const OUTSIDE: &[&str] = &["xtask/", "benches/", "stress/", "examples/", "fuzz/"];
-const BASE: &str = "crates/zokio-base/src/";
-
-const BANS: &[Ban] = &[
-    Ban {
-        name: "std::sync::atomic",
-        except: &[BASE],
-        instead: "zokio_base::sync::atomic",
-    },
-    Ban {
-        name: "core::sync::atomic",
-        except: &[BASE],
-        instead: "zokio_base::sync::atomic",
-    },
-    Ban {
-        name: "std::sync::Mutex",
-        except: &[BASE],
-        instead: "zokio_base::sync::Mutex",
-    },
-    Ban {
-        name: "std::sync::RwLock",
-        except: &[BASE],
-        instead: "zokio_base::sync",
-    },
-    Ban {
-        name: "std::sync::Condvar",
-        except: &[BASE],
-        instead: "zokio_base::sync::Condvar",
-    },
-    Ban {
-        name: "std::sync::mpsc",
-        except: &[BASE],
-        instead: "zokio_base::sync",
-    },
-    Ban {
-        name: "std::cell::UnsafeCell",
-        except: &[BASE],
-        instead: "zokio_base::sync::UnsafeCell",
-    },
-    Ban {
-        name: "std::thread",
-        except: &[BASE],
-        instead: "zokio_base::sync::thread",
-    },
-    Ban {
-        name: "std::time::Instant::now",
-        except: &[BASE],
-        instead: "zokio_base::clock",
-    },
-    Ban {
-        name: "SystemTime::now",
-        except: &[BASE],
-        instead: "zokio_base::clock",
-    },
-    Ban {
-        name: "std::collections::HashMap",
-        except: &[BASE],
-        instead: "zokio_base::hash::Map",
-    },
-    Ban {
-        name: "std::collections::HashSet",
-        except: &[BASE],
-        instead: "zokio_base::hash::Set",
-    },
-    Ban {
-        name: "RandomState",
-        except: &[BASE],
-        instead: "zokio_base::hash",
-    },
-    Ban {
-        name: "libc::",
-        // The scheduler's own calls (the barrier, the clock of a thread) stand beside the protocol
-        // that pairs with them.
-        except: &[
-            BASE,
-            "crates/zokio-driver/src/sys",
-            "crates/zokio-driver/src/op/sys",
-            "crates/zokio-driver/src/uring",
-            "crates/zokio-sched/src/sys",
-        ],
-        instead: "the driver's sys module",
-    },
-    Ban {
-        name: "io_uring::",
-        except: &["crates/zokio-driver/src/"],
-        instead: "an operation of the driver",
-    },
-];
-
-fn banned_calls(file: &File, findings: &mut Vec<Finding>) {
-    if OUTSIDE.iter().any(|prefix| file.path.starts_with(prefix)) {
-        return;
-    }
-    for (index, line) in file.code.iter().enumerate().filter(|(i, _)| !file.test[*i]) {
-        for ban in BANS
-            .iter()
-            .filter(|b| !b.except.iter().any(|p| file.path.starts_with(p)))
-        {
-            let word = ban.name.trim_end_matches("::");
-            let hit = words(line, word)
-                .iter()
-                .any(|start| line[*start..].starts_with(ban.name));
-            if hit {
-                let text = format!("`{}` is not for this file: use {}", ban.name, ban.instead);
-                findings.push(find(file, "banned-call", index, text));
-            }
-        }
-    }
-    grouped_imports(file, findings);
-}
-
-/// `use std::sync::{Mutex, ..}`: the same bans behind braces.
-fn grouped_imports(file: &File, findings: &mut Vec<Finding>) {
-    const GROUPS: &[(&str, &[&str])] = &[
-        (
-            "use std::sync::{",
-            &["atomic", "Mutex", "RwLock", "Condvar", "mpsc"],
-        ),
-        ("use std::collections::{", &["HashMap", "HashSet"]),
-        ("use std::{", &["thread", "sync"]),
-    ];
-    if file.path.starts_with(BASE) {
-        return;
-    }
-    for (index, line) in file.code.iter().enumerate().filter(|(i, _)| !file.test[*i]) {
-        for (start, names) in GROUPS {
-            let Some(at) = line.find(start) else { continue };
-            let mut group = line[at + start.len()..].to_string();
-            let mut next = index;
-            while !group.contains(';') && next + 1 < file.code.len() {
-                next += 1;
-                group.push_str(&file.code[next]);
-            }
-            for name in names.iter().filter(|name| !words(&group, name).is_empty()) {
-                let text = format!("`{start}{name}` is not for this file: use zokio_base");
-                findings.push(find(file, "banned-call", index, text));
-            }
-        }
-    }
-}
-
 fn orderings(file: &File, findings: &mut Vec<Finding>) {
-    if OUTSIDE.iter().any(|prefix| file.path.starts_with(prefix)) {
+    if bans::is_outside(&file.path) {
         return;
     }
     const NAMES: &[&str] = &["Relaxed", "Acquire", "Release", "AcqRel", "SeqCst"];

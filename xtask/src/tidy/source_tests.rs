@@ -95,6 +95,30 @@ fn banned_calls_are_found_outside_base_only() {
 }
 
 #[test]
+fn the_driver_may_name_constants_and_call_in_sys_only() {
+    let constant = "//! P.\nfn f() -> i32 { libc::O_RDONLY }\n";
+    let call = "//! P.\nfn f() -> i32 { libc::getpid() }\n";
+    let op = "crates/zokio-driver/src/op/open/uring.rs";
+    assert_eq!(findings(op, constant), []);
+    assert_eq!(findings(op, call), [("banned-call", 2)]);
+    assert_eq!(findings(LIB, constant), [("banned-call", 2)]);
+    assert_eq!(findings("crates/zokio-driver/src/op/sys/unix.rs", call), []);
+    assert_eq!(findings(op, "//! P.\nuse io_uring::opcode;\n"), []);
+    assert_eq!(
+        findings(LIB, "//! P.\nuse io_uring::opcode;\n"),
+        [("banned-call", 2)]
+    );
+}
+
+#[test]
+fn questions_about_this_thread_are_free() {
+    let asks = "//! P.\nfn f() -> bool { std::thread::panicking() }\n";
+    assert_eq!(findings(LIB, asks), []);
+    let spawns = "//! P.\nfn f() { std::thread::spawn(g); }\n";
+    assert_eq!(findings(LIB, spawns), [("banned-call", 2)]);
+}
+
+#[test]
 fn test_code_may_use_real_threads() {
     let inline = "//! P.\n#[cfg(all(test, not(any(loom, shuttle))))]\nmod tests {\n    use std::thread;\n}\n";
     assert_eq!(findings(LIB, inline), []);
