@@ -1,0 +1,379 @@
+//! An operation under way, and the future that waits for it.
+//!
+//! [`Shared`] is the one allocation of an operation in flight: the operation itself, at rest, and
+//! its [`Flight`]. The future has one reference, whoever finishes it the other.
+//!
+//! Invariants:
+//!
+//! 1. The cell with the operation belongs to: the starter, until it is submitted; then the waiter,
+//!    for reading, until its last transition; then whoever that transition (or the finisher's) left
+//!    in charge of the outcome. The kernel meanwhile touches what the operation points at only.
+//! 2. An operation that the driver gave up on ([`Outcome::Lost`] from a ring) is leaked, never
+//!    freed: the kernel may still write.
+//! 3. There is one [`Finisher`] for each submission, and it finishes once.
+#![allow(unsafe_code)]
+
+use super::table::{Cancel, Row};
+use super::{Backends, Kind, Plane, not_run};
+use crate::flight::{AfterComplete, AfterOrphan, Flight};
+use crate::uring::backend::{self, Finish};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use zokio_base::sync::UnsafeCell;
+use zokio_base::sync::atomic::{AtomicU64, Ordering};
+
+/// How an operation ended.
+pub(crate) enum Outcome<O: Backends> {
+    /// The kernel's result; the operation is in its cell.
+    Kernel(i32),
+    /// A thread ran it.
+    Output(O::Output),
+    /// The kernel never took it; the operation is in its cell.
+    NotBegun,
+    /// It will not be run, or nobody knows. The cell is not to be touched.
+    Lost,
+}
+
+/// An operation in flight.
+pub(crate) struct Shared<O: Backends> {
+    flight: Flight<Outcome<O>>,
+    /// Invariant 1 says whose.
+    operation: UnsafeCell<Option<O>>,
+    /// The name that the ring's completions carry. 0 until the ring has it.
+    name: AtomicU64,
+    plane: Arc<Plane>,
+}
+
+// SAFETY: the cell is reached by one party at a time, the one that invariant 1 names, so sharing
+// this only ever moves an operation between threads.
+unsafe impl<O: Backends> Sync for Shared<O> {}
+// SAFETY: operations and their outputs are `Send`.
+unsafe impl<O: Backends> Send for Shared<O> {}
+
+impl<O: Backends> Shared<O> {
+    pub(crate) fn new(plane: Arc<Plane>, operation: Option<O>) -> Arc<Self> {
+        Arc::new(Self {
+            flight: Flight::new(),
+            operation: UnsafeCell::new(operation),
+            name: AtomicU64::new(0),
+            plane,
+        })
+    }
+
+    /// Lets the starter prepare the operation at its place of rest.
+    pub(crate) fn with_operation_before_submission<R>(&self, f: impl FnOnce(&mut O) -> R) -> R {
+        self.operation.with_mut(|cell| {
+            // SAFETY: nobody else knows of this allocation yet (invariant 1).
+            let operation = unsafe { &mut *cell }.as_mut();
+            f(operation.expect("an operation for the ring rests here"))
+        })
+    }
+
+    /// Takes the operation out of its cell.
+    ///
+    /// # Safety
+    /// The caller is in charge of the outcome (invariant 1), which is not [`Outcome::Lost`].
+    unsafe fn take_operation(&self) -> O {
+        // SAFETY: the caller's promise.
+        let operation = self.operation.with_mut(|cell| unsafe { (*cell).take() });
+        operation.expect("an operation is taken once")
+    }
+
+    /// The orphan handler: nobody waits for `outcome`.
+    ///
+    /// # Safety
+    /// The caller is in charge of the outcome (invariant 1).
+    unsafe fn settle_orphan(&self, outcome: Outcome<O>) {
+        let (operation, was_cancelled) = match outcome {
+            Outcome::Output(output) => return O::orphan(output),
+            Outcome::Lost => return,
+            // SAFETY: the caller's promise.
+            Outcome::NotBegun => (unsafe { self.take_operation() }, false),
+            Outcome::Kernel(result) => {
+                // SAFETY: the caller's promise.
+                match backend::settle(unsafe { self.take_operation() }, result) {
+                    Finish::Done(output) => return O::orphan(output),
+                    Finish::Again(operation) | Finish::Offload(operation) => {
+                        (operation, backend::is_cancelled(result))
+                    }
+                }
+            }
+        };
+        // Its effect was asked for, so it still has to happen.
+        if !was_cancelled && !operation.may_be_left_out() {
+            self.plane.offload_detached(operation);
+        }
+    }
+
+    /// Finishes, and returns whom to wake.
+    ///
+    /// # Safety
+    /// The caller is the one finisher (invariant 3).
+    unsafe fn finish(&self, outcome: Outcome<O>) -> Option<Waker> {
+        // SAFETY: the caller's promise.
+        match unsafe { self.flight.transition_to_completed(outcome) } {
+            AfterComplete::Nothing => None,
+            AfterComplete::Wake(waker) => Some(waker),
+            AfterComplete::Orphan(outcome) => {
+                // SAFETY: finding an orphan put us in charge.
+                unsafe { self.settle_orphan(outcome) };
+                None
+            }
+        }
+    }
+}
+
+/// An operation in flight, whatever it is: what a ring knows of it.
+pub(crate) trait Flying: Send + Sync {
+    /// Its row in the table.
+    fn row(&self) -> &'static Row;
+    /// The name that its completions carry; 0 if it has none.
+    fn name(&self) -> u64;
+    /// Sets the name.
+    fn set_name(&self, name: u64);
+    /// Whether it may be left out now: nobody waits and it would change nothing.
+    fn is_idle_orphan(&self) -> bool;
+    /// See [`Finisher::complete`].
+    ///
+    /// # Safety
+    /// The caller is the one finisher.
+    unsafe fn complete(&self, result: i32) -> Option<Waker>;
+    /// See [`Finisher::refuse`].
+    ///
+    /// # Safety
+    /// The caller is the one finisher.
+    unsafe fn refuse(&self) -> Option<Waker>;
+    /// See [`Finisher::abandon`].
+    ///
+    /// # Safety
+    /// The caller is the one finisher, and leaks this.
+    unsafe fn abandon(&self) -> Option<Waker>;
+}
+
+impl<O: Backends> Flying for Shared<O> {
+    fn row(&self) -> &'static Row {
+        O::KIND.row()
+    }
+
+    fn name(&self) -> u64 {
+        // ORDERING: Relaxed: the lane's lock orders a cancellation after the naming.
+        self.name.load(Ordering::Relaxed)
+    }
+
+    fn set_name(&self, name: u64) {
+        // ORDERING: as in `name`.
+        self.name.store(name, Ordering::Relaxed);
+    }
+
+    fn is_idle_orphan(&self) -> bool {
+        self.flight.is_orphaned()
+            && self.operation.with(|cell| {
+                // SAFETY: the waiter is gone and the kernel was told nothing, so the finisher,
+                // which is asking, is in charge (invariant 1).
+                unsafe { &*cell }
+                    .as_ref()
+                    .is_some_and(|operation| operation.may_be_left_out())
+            })
+    }
+
+    unsafe fn complete(&self, result: i32) -> Option<Waker> {
+        // SAFETY: the caller's promise.
+        unsafe { self.finish(Outcome::Kernel(result)) }
+    }
+
+    unsafe fn refuse(&self) -> Option<Waker> {
+        // SAFETY: the caller's promise.
+        unsafe { self.finish(Outcome::NotBegun) }
+    }
+
+    unsafe fn abandon(&self) -> Option<Waker> {
+        // SAFETY: the caller's promise.
+        unsafe { self.finish(Outcome::Lost) }
+    }
+}
+
+/// The right to finish an operation, once (invariant 3).
+pub(crate) struct Finisher(Arc<dyn Flying>);
+
+impl Finisher {
+    /// The finisher of an operation that was just given to a ring.
+    ///
+    /// # Safety
+    /// Called once for each submission.
+    pub(crate) unsafe fn new(flying: Arc<dyn Flying>) -> Self {
+        Self(flying)
+    }
+
+    /// What it finishes.
+    pub(crate) fn flying(&self) -> &dyn Flying {
+        &*self.0
+    }
+
+    /// The last completion has come with `result`. Returns whom to wake.
+    pub(crate) fn complete(self, result: i32) -> Option<Waker> {
+        // SAFETY: this is the one finisher, and it is gone after this.
+        unsafe { self.0.complete(result) }
+    }
+
+    /// The kernel did not take the request: it runs elsewhere, or not at all if nobody waits.
+    pub(crate) fn refuse(self) -> Option<Waker> {
+        // SAFETY: this is the one finisher, and it is gone after this.
+        unsafe { self.0.refuse() }
+    }
+
+    /// The driver gives up waiting. The operation is leaked (invariant 2).
+    pub(crate) fn abandon(self) -> Option<Waker> {
+        // SAFETY: this is the one finisher, it is gone after this, and it leaks its reference.
+        let waker = unsafe { self.0.abandon() };
+        std::mem::forget(self.0);
+        waker
+    }
+}
+
+/// A closure for a thread that may block. Dropped without being run, it says so to the waiter.
+pub(crate) struct Job<O: Backends> {
+    shared: Arc<Shared<O>>,
+    /// None once it is being run.
+    operation: Option<O>,
+    is_finished: bool,
+}
+
+impl<O: Backends> Job<O> {
+    pub(crate) fn new(shared: Arc<Shared<O>>, operation: O) -> Self {
+        Self {
+            shared,
+            operation: Some(operation),
+            is_finished: false,
+        }
+    }
+
+    pub(crate) fn run(mut self) {
+        let Some(operation) = self.operation.take() else {
+            return;
+        };
+        if self.shared.flight.is_orphaned() && operation.may_be_left_out() {
+            return;
+        }
+        let output = operation.run();
+        self.finish(Outcome::Output(output));
+    }
+
+    fn finish(&mut self, outcome: Outcome<O>) {
+        self.is_finished = true;
+        // SAFETY: a job is the one finisher of its submission, and this flag makes it finish once.
+        let waker = unsafe { self.shared.finish(outcome) };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl<O: Backends> Drop for Job<O> {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            self.finish(Outcome::Lost);
+        }
+    }
+}
+
+/// The future of an operation.
+///
+/// The operation was begun when this was made. Dropped before it is ready, it hands the operation to
+/// the driver, which finishes it and gives back what it brings.
+pub struct Op<O: Backends> {
+    /// None once ready.
+    shared: Option<Arc<Shared<O>>>,
+    /// The worker whose ring has it; None if a thread runs it.
+    worker: Option<usize>,
+}
+
+impl<O: Backends> Unpin for Op<O> {}
+
+impl<O: Backends> fmt::Debug for Op<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Op")
+            .field("kind", &O::KIND)
+            .field("flight", &self.shared.as_ref().map(|shared| &shared.flight))
+            .finish()
+    }
+}
+
+impl<O: Backends> Op<O> {
+    pub(crate) fn new(shared: Arc<Shared<O>>, worker: Option<usize>) -> Self {
+        Self {
+            shared: Some(shared),
+            worker,
+        }
+    }
+
+    /// What is being done.
+    pub fn kind(&self) -> Kind {
+        O::KIND
+    }
+}
+
+impl<O: Backends> Future for Op<O> {
+    type Output = O::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let shared = self.shared.as_ref().expect("polled after it was ready");
+            // SAFETY: this future is the one waiter, and forgets the flight once it is over.
+            let outcome = match unsafe { shared.flight.poll(cx.waker()) } {
+                Poll::Ready(outcome) => outcome,
+                Poll::Pending => return Poll::Pending,
+            };
+            let shared = self.shared.take().expect("it was there");
+            let next = match outcome {
+                Outcome::Output(output) => return Poll::Ready(output),
+                Outcome::Lost => return Poll::Ready(O::fail(not_run())),
+                // SAFETY: the outcome put us in charge.
+                Outcome::NotBegun => shared
+                    .plane
+                    .start_offloaded(unsafe { shared.take_operation() }),
+                Outcome::Kernel(result) => {
+                    // SAFETY: the outcome put us in charge.
+                    match backend::settle(unsafe { shared.take_operation() }, result) {
+                        Finish::Done(output) => return Poll::Ready(output),
+                        Finish::Again(operation) => shared.plane.start(None, operation),
+                        Finish::Offload(operation) => shared.plane.start_offloaded(operation),
+                    }
+                }
+            };
+            *self = next;
+        }
+    }
+}
+
+impl<O: Backends> Drop for Op<O> {
+    fn drop(&mut self) {
+        let Some(shared) = self.shared.take() else {
+            return;
+        };
+        let cancels = self.worker.is_some()
+            && O::KIND.row().cancel == Cancel::IfUnbounded
+            && shared.operation.with(|cell| {
+                // SAFETY: until its last transition, below, the waiter may read (invariant 1).
+                unsafe { &*cell }
+                    .as_ref()
+                    .is_some_and(|operation| operation.is_unbounded())
+            });
+        // SAFETY: this future is the one waiter, and this is its last call.
+        match unsafe { shared.flight.transition_to_orphaned() } {
+            AfterOrphan::Dispose(Some(outcome)) => {
+                // SAFETY: the outcome put us in charge.
+                unsafe { shared.settle_orphan(outcome) };
+            }
+            AfterOrphan::Dispose(None) => {}
+            AfterOrphan::HandedOver => {
+                if let (true, Some(worker)) = (cancels, self.worker) {
+                    let plane = shared.plane.clone();
+                    plane.lane(worker).cancel(shared);
+                }
+            }
+        }
+    }
+}

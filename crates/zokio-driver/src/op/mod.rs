@@ -1,0 +1,126 @@
+//! Operations on files: each one a type that owns all it needs, with an implementation per back end.
+//!
+//! An operation is a folder: `mod.rs` says what it is and what becomes of an outcome that nobody
+//! wants, `uring.rs` runs it on the ring, `offload.rs` on a thread that may block. Both give the
+//! same results. [`Backends`] asks for all of them, so a missing one does not compile; the
+//! [`table`] says what else is known of each kind.
+//!
+//! Invariants:
+//!
+//! 1. What the kernel may touch (buffers, paths, descriptors) belongs to the operation, at an
+//!    address that does not change while the operation is moved, and stays until it retires.
+//! 2. Every operation has an orphan handler: what an operation brought that nobody waits for any
+//!    more is given back there, on whichever thread finds it.
+//! 3. An operation is run once. It is run again only if the system says that it did nothing
+//!    (interrupted, would block, cancelled before it began).
+
+pub mod plane;
+pub mod table;
+
+pub(crate) mod flying;
+mod path;
+mod sys;
+
+mod close;
+mod link;
+mod mkdir;
+mod open;
+mod read;
+mod remove;
+mod rename;
+mod statx;
+mod symlink;
+mod sync;
+mod write;
+
+#[cfg(not(target_os = "linux"))]
+pub use crate::uring::backend::OnRing;
+#[cfg(target_os = "linux")]
+pub use crate::uring::backend::{Finish, OnRing};
+
+pub use close::Close;
+pub use flying::Op;
+pub use link::Link;
+pub use mkdir::Mkdir;
+pub use open::{Open, OpenHow};
+pub use path::OpPath;
+pub use plane::Plane;
+pub use read::{Filled, Read};
+pub use remove::{Remove, Rmdir, Unlink};
+pub use rename::Rename;
+pub use statx::{FileKind, Stat, Statx};
+pub use symlink::Symlink;
+pub use sync::{Fdatasync, Fsync, SyncFile};
+pub use sys::{Speculated, now};
+pub use table::{Cancel, Kind, Row, TABLE};
+pub use write::{Sent, Write};
+
+use std::io;
+
+/// What an operation is, whatever runs it.
+pub trait Operation: Send + Sync + Sized + 'static {
+    /// What it brings.
+    type Output: Send + 'static;
+
+    /// Its row in the table.
+    const KIND: Kind;
+
+    /// What it brings if it could not be run.
+    fn fail(error: io::Error) -> Self::Output;
+
+    /// The orphan handler: gives back what `output` holds, since nobody wants it (invariant 2).
+    fn orphan(output: Self::Output);
+
+    /// Whether it may be left out if nobody waits for it any more before it was begun. Only
+    /// operations that change nothing may say so.
+    fn may_be_left_out(&self) -> bool {
+        false
+    }
+
+    /// Whether it may wait without bound, which a dropped future then ends.
+    fn is_unbounded(&self) -> bool {
+        false
+    }
+
+    /// Whether this one is better off on a thread of its own, whatever the table says.
+    fn prefers_offload(&self) -> bool {
+        false
+    }
+}
+
+/// How an operation runs on a thread that may block.
+pub trait OnOffload: Operation {
+    /// Runs it.
+    fn run(self) -> Self::Output;
+}
+
+/// An operation with every back end.
+pub trait Backends: OnRing + OnOffload {}
+
+impl<O: OnRing + OnOffload> Backends for O {}
+
+/// Where in a file an operation reads or writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    /// At the cursor that the system keeps for the open file, which moves along. Also what a pipe
+    /// and everything else without offsets has.
+    Cursor,
+    /// At this offset. The cursor stays.
+    Offset(u64),
+}
+
+impl At {
+    /// As the kernel's interfaces for positioned vectors spell it: -1 is the cursor.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn to_raw(self) -> u64 {
+        match self {
+            Self::Cursor => u64::MAX,
+            Self::Offset(offset) => offset,
+        }
+    }
+}
+
+/// An operation whose thread went away without running it.
+pub(crate) fn not_run() -> io::Error {
+    io::Error::other("background task failed")
+}

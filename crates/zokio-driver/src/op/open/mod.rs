@@ -1,0 +1,68 @@
+//! Open or create a file.
+//!
+//! Orphan: the descriptor that arrives is closed.
+
+mod how;
+mod offload;
+mod uring;
+
+pub use how::OpenHow;
+
+use super::sys::{Speculated, now};
+use super::{Kind, OpPath, Operation};
+use std::fs::File;
+use std::io;
+
+/// Opens or creates a file.
+#[derive(Debug)]
+pub struct Open {
+    path: OpPath,
+    how: OpenHow,
+    /// Kept open until the operation is over: a pipe's writer has already seen this reader.
+    held: Option<File>,
+}
+
+impl Open {
+    /// Opens `path` as `how` says.
+    pub fn new(path: OpPath, how: OpenHow) -> Self {
+        Self {
+            path,
+            how,
+            held: None,
+        }
+    }
+
+    /// Opens it here and now, if that needs no waiting.
+    pub fn try_now(&mut self) -> Option<io::Result<File>> {
+        match now::open(&self.path, &self.how, &mut self.held) {
+            Speculated::Done(result) => Some(result),
+            Speculated::NotNow | Speculated::Never => None,
+        }
+    }
+}
+
+impl Operation for Open {
+    type Output = io::Result<File>;
+    const KIND: Kind = Kind::Open;
+
+    fn fail(error: io::Error) -> Self::Output {
+        Err(error)
+    }
+
+    fn orphan(output: Self::Output) {
+        drop(output);
+    }
+
+    fn may_be_left_out(&self) -> bool {
+        !self.how.changes_the_disk()
+    }
+
+    fn is_unbounded(&self) -> bool {
+        !self.how.changes_the_disk()
+    }
+
+    fn prefers_offload(&self) -> bool {
+        // A pipe may wait for its other end for ever, which a thread of the kernel's few would do.
+        self.held.is_some() || !self.how.fits_the_ring()
+    }
+}

@@ -1,0 +1,12 @@
+//! `open(2)` on a thread that may block, through the standard library.
+
+use super::Open;
+use crate::op::OnOffload;
+
+impl OnOffload for Open {
+    fn run(self) -> Self::Output {
+        let result = self.how.to_std().open(self.path.path());
+        drop(self.held);
+        result
+    }
+}

@@ -1,0 +1,198 @@
+//! The completion plane: where operations are begun, on a worker's ring or on the blocking pool.
+//!
+//! Which it is, is decided when an operation begins, in this order: the mode, the table's first
+//! choice, what the operation itself prefers, what the kernel knows, whether the worker's ring
+//! takes it. Whatever says no, the pool runs it, with the same result.
+
+use super::flying::{Job, Op, Shared};
+use super::{Backends, Kind};
+use crate::uring::lane::Lane;
+use crate::uring::{IoMode, OpMetrics, RingStatus, backend, probe};
+use std::fmt;
+use std::io;
+use std::sync::{Arc, OnceLock};
+use zokio_base::park::Offload;
+use zokio_base::sync::std_atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// Ends the wait of the worker with this index.
+pub type UnparkWorker = Arc<dyn Fn(usize) + Send + Sync>;
+
+/// Is told once why there is no ring.
+pub type OnRefusal = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// The completion plane of one driver.
+pub struct Plane {
+    lanes: Box<[Lane]>,
+    mode: IoMode,
+    offload: Arc<dyn Offload>,
+    /// Spreads operations that begin outside of the workers.
+    next_lane: AtomicUsize,
+    offloaded: AtomicU64,
+    /// Set at the first refusal, whichever worker met it.
+    refusal: OnceLock<String>,
+    on_refusal: Option<OnRefusal>,
+}
+
+impl fmt::Debug for Plane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plane")
+            .field("mode", &self.mode)
+            .field("status", &self.status())
+            .field("metrics", &self.metrics())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Plane {
+    /// A plane for that many workers. `unpark` is called when a thread that is not the worker left
+    /// something to submit.
+    ///
+    /// # Errors
+    /// In mode [`IoMode::Uring`], if the system refuses the ring.
+    ///
+    /// # Panics
+    /// If there are no workers.
+    pub fn new(
+        workers: usize,
+        mode: IoMode,
+        offload: Arc<dyn Offload>,
+        unpark: UnparkWorker,
+        on_refusal: Option<OnRefusal>,
+    ) -> io::Result<Arc<Self>> {
+        assert!(workers > 0, "a driver has at least one worker");
+        if mode == IoMode::Uring {
+            probe::require()?;
+        }
+        let lanes = (0..workers)
+            .map(|index| Lane::new(index, unpark.clone()))
+            .collect();
+        Ok(Arc::new(Self {
+            lanes,
+            mode,
+            offload,
+            next_lane: AtomicUsize::new(0),
+            offloaded: AtomicU64::new(0),
+            refusal: OnceLock::new(),
+            on_refusal,
+        }))
+    }
+
+    /// The ring and mailbox of `worker`.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    pub fn lane(&self, worker: usize) -> &Lane {
+        &self.lanes[worker]
+    }
+
+    /// Begins `operation`. `here` is the worker whose loop runs on this thread, if it is one of
+    /// this driver's.
+    pub fn start<O: Backends>(self: &Arc<Self>, here: Option<usize>, operation: O) -> Op<O> {
+        if !self.may_use_ring(&operation) {
+            return self.start_offloaded(operation);
+        }
+        let worker = here.unwrap_or_else(|| {
+            // ORDERING: Relaxed: any spread will do.
+            self.next_lane.fetch_add(1, Ordering::Relaxed) % self.lanes.len()
+        });
+        if let Err(why) = self.lanes[worker].ensure_ring() {
+            self.note_refusal(&why);
+            return self.start_offloaded(operation);
+        }
+        let shared = Shared::new(self.clone(), Some(operation));
+        if !backend::launch(self, worker, here.is_some(), &shared) {
+            // The lane said so to the operation too, whose future goes to the pool from there.
+            return Op::new(shared, None);
+        }
+        Op::new(shared, Some(worker))
+    }
+
+    /// Begins `operation` on a thread that may block.
+    pub fn start_offloaded<O: Backends>(self: &Arc<Self>, operation: O) -> Op<O> {
+        // ORDERING: Relaxed: a metric.
+        self.offloaded.fetch_add(1, Ordering::Relaxed);
+        let shared = Shared::new(self.clone(), None);
+        let job = Job::new(shared.clone(), operation);
+        self.offload.offload(Box::new(move || job.run()));
+        Op::new(shared, None)
+    }
+
+    /// Runs `operation`, for which nobody waits, on a thread that may block.
+    pub(crate) fn offload_detached<O: Backends>(&self, operation: O) {
+        self.offload
+            .offload(Box::new(move || O::orphan(operation.run())));
+    }
+
+    fn may_use_ring<O: Backends>(&self, operation: &O) -> bool {
+        match self.mode {
+            IoMode::Epoll => return false,
+            IoMode::Auto if !O::KIND.row().ring_first => return false,
+            IoMode::Auto | IoMode::Uring => {}
+        }
+        if operation.prefers_offload() {
+            return false;
+        }
+        match probe::supports(O::KIND) {
+            Ok(supported) => supported,
+            Err(why) => {
+                self.note_refusal(&why);
+                false
+            }
+        }
+    }
+
+    fn note_refusal(&self, why: &dyn fmt::Display) {
+        let mut is_first = false;
+        let why = self.refusal.get_or_init(|| {
+            is_first = true;
+            why.to_string()
+        });
+        if let (true, Some(on_refusal)) = (is_first, &self.on_refusal) {
+            on_refusal(why);
+        }
+    }
+
+    /// Which planes are in use.
+    pub fn mode(&self) -> IoMode {
+        self.mode
+    }
+
+    /// Whether a kind of operation would go to the ring now, other things being equal.
+    pub fn prefers_ring(&self, kind: Kind) -> bool {
+        match self.mode {
+            IoMode::Epoll => false,
+            IoMode::Auto => kind.row().ring_first && probe::supports(kind).unwrap_or(false),
+            IoMode::Uring => probe::supports(kind).unwrap_or(false),
+        }
+    }
+
+    /// Whether operations run on rings.
+    pub fn status(&self) -> RingStatus {
+        if self.lanes.iter().any(|lane| lane.fd().is_some()) {
+            return RingStatus::Active;
+        }
+        if self.mode == IoMode::Epoll {
+            return RingStatus::Refused {
+                why: "the mode is epoll".to_owned(),
+            };
+        }
+        match self.refusal.get() {
+            Some(why) => RingStatus::Refused { why: why.clone() },
+            None => RingStatus::NotNeededYet,
+        }
+    }
+
+    /// What has been done so far.
+    pub fn metrics(&self) -> OpMetrics {
+        let mut metrics = OpMetrics {
+            // ORDERING: Relaxed: a metric.
+            offloaded: self.offloaded.load(Ordering::Relaxed),
+            refused: u64::from(self.refusal.get().is_some()),
+            ..OpMetrics::default()
+        };
+        for lane in &self.lanes {
+            lane.add_metrics(&mut metrics);
+        }
+        metrics
+    }
+}

@@ -1,0 +1,115 @@
+//! Read once, at an offset or at the cursor, into a buffer that comes back.
+//!
+//! Orphan: the buffer is dropped.
+
+mod offload;
+mod uring;
+
+use super::sys::{self, Speculated, now};
+use super::{At, Kind, Operation};
+use crate::buf::IoBufMut;
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+/// Reads once.
+#[derive(Debug)]
+pub struct Read<B> {
+    file: Arc<File>,
+    buf: B,
+    /// Where in the buffer the bytes go. Never above the initialised length.
+    start: usize,
+    /// How many bytes at most.
+    len: usize,
+    at: At,
+}
+
+/// What a read brings.
+#[derive(Debug)]
+pub struct Filled<B> {
+    /// The buffer, with what was read appended at the place asked for. None if the thread that had
+    /// it went away.
+    pub buf: Option<B>,
+    /// How many bytes were read; 0 is the end of the file.
+    pub result: io::Result<usize>,
+}
+
+impl<B: IoBufMut> Read<B> {
+    /// Reads up to `len` bytes behind the first `start` of `buf`.
+    ///
+    /// # Panics
+    /// If `start` is above the initialised length.
+    pub fn new(file: Arc<File>, buf: B, start: usize, len: usize, at: At) -> Self {
+        assert!(start <= buf.bytes_len(), "reads leave no gap in a buffer");
+        let len = len.min(buf.bytes_capacity() - start);
+        Self {
+            file,
+            buf,
+            start,
+            len,
+            at,
+        }
+    }
+
+    /// Where the bytes go.
+    fn target(&mut self) -> *mut u8 {
+        self.buf.stable_mut_ptr().wrapping_add(self.start)
+    }
+
+    /// Marks what was read as there.
+    #[allow(unsafe_code)]
+    fn filled(mut self, count: usize) -> Filled<B> {
+        assert!(count <= self.len, "a read fills what it was given");
+        let init = self.buf.bytes_len().max(self.start + count);
+        // SAFETY: the bytes below `start` and the old length were initialised, `count` more behind
+        // `start` have just been written, and `new` kept that within the capacity.
+        unsafe { self.buf.set_init(init) };
+        Filled {
+            buf: Some(self.buf),
+            result: Ok(count),
+        }
+    }
+
+    fn failed(self, error: io::Error) -> Filled<B> {
+        Filled {
+            buf: Some(self.buf),
+            result: Err(error),
+        }
+    }
+
+    /// Reads here and now what is cached.
+    #[allow(unsafe_code)]
+    pub fn try_now(mut self) -> Result<Filled<B>, Self> {
+        let (to, len) = (self.target(), self.len);
+        // SAFETY: `new` kept the range within the buffer, which is ours.
+        match unsafe { now::read(&self.file, to, len, self.at) } {
+            Speculated::Done(Ok(count)) => Ok(self.filled(count)),
+            Speculated::Done(Err(error)) => Ok(self.failed(error)),
+            Speculated::NotNow | Speculated::Never => Err(self),
+        }
+    }
+}
+
+impl<B: IoBufMut> Operation for Read<B> {
+    type Output = Filled<B>;
+    const KIND: Kind = Kind::Read;
+
+    fn fail(error: io::Error) -> Self::Output {
+        Filled {
+            buf: None,
+            result: Err(error),
+        }
+    }
+
+    fn orphan(output: Self::Output) {
+        drop(output);
+    }
+
+    fn may_be_left_out(&self) -> bool {
+        true
+    }
+
+    fn is_unbounded(&self) -> bool {
+        sys::is_unbounded(&self.file)
+    }
+}

@@ -1,0 +1,19 @@
+//! `IORING_OP_SYMLINKAT`.
+#![cfg(target_os = "linux")]
+#![allow(unsafe_code)]
+
+use super::Symlink;
+use crate::op::{Finish, OnRing};
+use io_uring::{opcode, squeue, types};
+
+// SAFETY: the entry names memory and descriptors of this very operation (invariant 1 of `op`).
+unsafe impl OnRing for Symlink {
+    fn entry(&mut self) -> squeue::Entry {
+        let here = types::Fd(libc::AT_FDCWD);
+        opcode::SymlinkAt::new(here, self.original.as_ptr(), self.link.as_ptr()).build()
+    }
+
+    fn finish(self, result: i32) -> Finish<Self> {
+        Finish::of_unit(self, result)
+    }
+}

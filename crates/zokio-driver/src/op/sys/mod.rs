@@ -1,0 +1,37 @@
+//! The system calls of file operations that the standard library has no door for.
+//!
+//! Each backing offers the same:
+//!
+//! - `read(file, pointer, len, at)` and `write(file, slice, at)`: one call, run again if a signal
+//!   interrupted it; short counts are normal;
+//! - `close(file)`, with the error that a plain drop would swallow;
+//! - `is_unbounded(file)`: whether reading or writing it may wait without bound;
+//! - [`now`]: what can be done at once without waiting for a disk; everything answers
+//!   [`Speculated::NotNow`] where the system has no such calls.
+
+#[cfg(target_os = "linux")]
+#[path = "linux.rs"]
+pub mod now;
+#[cfg(not(target_os = "linux"))]
+#[path = "never.rs"]
+pub mod now;
+
+#[cfg(not(unix))]
+#[path = "portable.rs"]
+mod imp;
+#[cfg(unix)]
+#[path = "unix.rs"]
+mod imp;
+
+pub(crate) use imp::{close, is_unbounded, read, write};
+
+/// What came of trying to do something without waiting.
+#[derive(Debug)]
+pub enum Speculated<T> {
+    /// It is done, with this result.
+    Done(T),
+    /// It would have had to wait, or cannot be tried this way now: run the operation.
+    NotNow,
+    /// This file cannot be tried this way at all: do not try again.
+    Never,
+}

@@ -1,0 +1,88 @@
+//! Write once, at an offset or at the cursor, from a buffer that comes back.
+//!
+//! Orphan: the buffer is dropped. The write is not taken back: whoever drops a write that is under
+//! way may find it done.
+
+mod offload;
+mod uring;
+
+use super::sys::{self, Speculated, now};
+use super::{At, Kind, Operation};
+use crate::buf::{IoBuf, initialised};
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+/// Writes once.
+#[derive(Debug)]
+pub struct Write<B> {
+    file: Arc<File>,
+    buf: B,
+    /// Bytes before this one are not written.
+    start: usize,
+    at: At,
+}
+
+/// What a write brings.
+#[derive(Debug)]
+pub struct Sent<B> {
+    /// The buffer. None if the thread that had it went away.
+    pub buf: Option<B>,
+    /// How many bytes were written.
+    pub result: io::Result<usize>,
+}
+
+impl<B: IoBuf> Write<B> {
+    /// Writes the initialised bytes of `buf` from `start` on.
+    ///
+    /// # Panics
+    /// If `start` is above the initialised length.
+    pub fn new(file: Arc<File>, buf: B, start: usize, at: At) -> Self {
+        assert!(start <= buf.bytes_len(), "a write starts within its buffer");
+        Self {
+            file,
+            buf,
+            start,
+            at,
+        }
+    }
+
+    fn source(&self) -> &[u8] {
+        &initialised(&self.buf)[self.start..]
+    }
+
+    fn returned(self, result: io::Result<usize>) -> Sent<B> {
+        Sent {
+            buf: Some(self.buf),
+            result,
+        }
+    }
+
+    /// Writes here and now what needs no waiting.
+    pub fn try_now(self) -> Result<Sent<B>, Self> {
+        match now::write(&self.file, self.source(), self.at) {
+            Speculated::Done(result) => Ok(self.returned(result)),
+            Speculated::NotNow | Speculated::Never => Err(self),
+        }
+    }
+}
+
+impl<B: IoBuf> Operation for Write<B> {
+    type Output = Sent<B>;
+    const KIND: Kind = Kind::Write;
+
+    fn fail(error: io::Error) -> Self::Output {
+        Sent {
+            buf: None,
+            result: Err(error),
+        }
+    }
+
+    fn orphan(output: Self::Output) {
+        drop(output);
+    }
+
+    fn is_unbounded(&self) -> bool {
+        sys::is_unbounded(&self.file)
+    }
+}

@@ -1,0 +1,290 @@
+//! A worker's ring and its mailbox.
+//!
+//! Who does what:
+//!
+//! - Any thread [`submit`](Lane::submit)s into the mailbox. If it is not the worker it unparks it.
+//! - The worker empties the mailbox into the ring with [`submit_pending`](Lane::submit_pending):
+//!   once per turn of its loop and before it waits, one system call for the batch. Nobody else needs
+//!   to, but anybody may: the lock is the worker's only in practice.
+//! - Any thread [`reap`](Lane::reap)s. Whoever finds another at it leaves it to that one.
+//! - The ring's descriptor is readable while completions wait; the worker watches it beside its
+//!   sockets.
+//!
+//! Invariants:
+//!
+//! 1. The submission queue is touched under the `submission` lock, the completion queue under the
+//!    `completion` lock. A thread that holds both took `completion` first and only tried the other.
+//! 2. A request is in the submission queue only while its operation has a slot: the slot is taken
+//!    first and left last. So memory that the kernel may write to is owned by the slot.
+//! 3. A message that got into the mailbox is submitted, refused or, if nobody waits for it and it
+//!    would change nothing, left out; none is lost. After `close` none gets in.
+//! 4. Wakers are called with no lock held, unless the caller's sink collects them.
+#![allow(unsafe_code)]
+
+use super::OpMetrics;
+use super::probe::{self, Refusal};
+use super::slots::Slots;
+use super::submit::Submission;
+use crate::op::flying::{Finisher, Flying};
+use crate::op::plane::UnparkWorker;
+use io_uring::{IoUring, cqueue, squeue};
+use std::collections::VecDeque;
+use std::fmt;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::{Arc, OnceLock};
+use zokio_base::park::WakeSink;
+use zokio_base::sync::Mutex;
+use zokio_base::sync::std_atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+/// What the mailbox holds.
+pub(super) enum Message {
+    /// Submit this.
+    Submit(squeue::Entry, Finisher),
+    /// Cancel this, if it is still in flight.
+    Cancel(Arc<dyn Flying>),
+}
+
+struct Mailbox {
+    messages: VecDeque<Message>,
+    /// Nothing gets in any more.
+    is_closed: bool,
+}
+
+/// A worker's ring and mailbox.
+pub struct Lane {
+    worker: usize,
+    unpark: UnparkWorker,
+    mailbox: Mutex<Mailbox>,
+    /// How many messages are in the mailbox, to be read without the lock.
+    mail: AtomicUsize,
+    ring: OnceLock<Result<IoUring, Refusal>>,
+    pub(super) slots: Slots<Finisher>,
+    pub(super) submission: Mutex<Submission>,
+    completion: Mutex<()>,
+    /// The kernel refused to be entered: nothing is submitted any more.
+    pub(super) is_broken: AtomicBool,
+    pub(super) submitted: AtomicU64,
+    pub(super) enters: AtomicU64,
+}
+
+impl fmt::Debug for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lane")
+            .field("worker", &self.worker)
+            .field("fd", &self.fd())
+            .field("pending", &self.pending())
+            .field("in_flight", &self.in_flight())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Lane {
+    pub(crate) fn new(worker: usize, unpark: UnparkWorker) -> Self {
+        Self {
+            worker,
+            unpark,
+            mailbox: Mutex::new(Mailbox {
+                messages: VecDeque::new(),
+                is_closed: false,
+            }),
+            mail: AtomicUsize::new(0),
+            ring: OnceLock::new(),
+            slots: Slots::new(),
+            submission: Mutex::new(Submission::default()),
+            completion: Mutex::new(()),
+            is_broken: AtomicBool::new(false),
+            submitted: AtomicU64::new(0),
+            enters: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn ring(&self) -> Option<&IoUring> {
+        self.ring.get().and_then(|ring| ring.as_ref().ok())
+    }
+
+    /// Makes the ring unless it is there.
+    pub(crate) fn ensure_ring(&self) -> Result<(), Refusal> {
+        match self.ring.get_or_init(probe::build_ring) {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(refusal.clone()),
+        }
+    }
+
+    /// The ring's descriptor, to be watched for reading. None until an operation needed the ring.
+    pub fn fd(&self) -> Option<RawFd> {
+        self.ring().map(AsRawFd::as_raw_fd)
+    }
+
+    /// How many messages wait to be submitted.
+    #[inline]
+    pub fn pending(&self) -> usize {
+        // ORDERING: Acquire pairs with the release in `post`. A worker that misses a message of
+        // another thread is unparked by it.
+        self.mail.load(Ordering::Acquire)
+    }
+
+    /// How many operations the ring holds.
+    #[inline]
+    pub fn in_flight(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn add_metrics(&self, metrics: &mut OpMetrics) {
+        // ORDERING: Relaxed: metrics.
+        metrics.on_ring += self.submitted.load(Ordering::Relaxed);
+        metrics.enters += self.enters.load(Ordering::Relaxed);
+        metrics.in_flight += self.in_flight() as u64;
+        metrics.rings += u64::from(self.fd().is_some());
+    }
+
+    /// Leaves an operation to be submitted. If the lane takes nothing any more, the operation is
+    /// told so, and false is returned.
+    pub(crate) fn submit(
+        &self,
+        entry: squeue::Entry,
+        flying: Arc<dyn Flying>,
+        is_owner: bool,
+    ) -> bool {
+        // SAFETY: the caller has just made this submission and gives it to one lane.
+        let finisher = unsafe { Finisher::new(flying) };
+        match self.post(Message::Submit(entry, finisher)) {
+            Ok(()) => {
+                if !is_owner {
+                    (self.unpark)(self.worker);
+                }
+                true
+            }
+            Err(Message::Submit(_, finisher)) => {
+                wake_all(finisher.refuse());
+                false
+            }
+            Err(Message::Cancel(_)) => false,
+        }
+    }
+
+    /// Asks for `flying` to be cancelled, whose future is gone. Best effort.
+    pub(crate) fn cancel(&self, flying: Arc<dyn Flying>) {
+        if self.post(Message::Cancel(flying)).is_ok() {
+            (self.unpark)(self.worker);
+        }
+    }
+
+    fn post(&self, message: Message) -> Result<(), Message> {
+        let mut mailbox = self.mailbox.lock();
+        // ORDERING: Relaxed: what is posted in vain is refused by whoever empties the mailbox.
+        if mailbox.is_closed || self.is_broken.load(Ordering::Relaxed) {
+            return Err(message);
+        }
+        mailbox.messages.push_back(message);
+        // ORDERING: Release pairs with the acquire in `pending`.
+        self.mail.store(mailbox.messages.len(), Ordering::Release);
+        Ok(())
+    }
+
+    /// Moves up to `limit` messages into `into`.
+    pub(super) fn take_mail(&self, limit: usize, into: &mut Vec<Message>) {
+        let mut mailbox = self.mailbox.lock();
+        let count = limit.min(mailbox.messages.len());
+        into.extend(mailbox.messages.drain(..count));
+        // ORDERING: Release as in `post`.
+        self.mail.store(mailbox.messages.len(), Ordering::Release);
+    }
+
+    /// Lets nothing into the mailbox any more.
+    pub(super) fn close(&self) {
+        self.mailbox.lock().is_closed = true;
+    }
+
+    /// Submits what waits. Returns how many requests the kernel took.
+    #[inline]
+    pub fn submit_pending(&self) -> usize {
+        // ORDERING: Relaxed: the owner set it, under the lock that `submit_all` takes.
+        if self.pending() == 0 && !self.slots_want_entering() {
+            return 0;
+        }
+        self.submit_all()
+    }
+
+    #[inline]
+    fn slots_want_entering(&self) -> bool {
+        self.in_flight() > 0
+            && self
+                .submission
+                .try_lock()
+                .is_some_and(|s| s.has_leftovers())
+    }
+
+    /// Takes completions and gives whom they wake to `sink`. Returns how many there were; 0 if
+    /// another thread is at it.
+    pub fn reap<S: WakeSink>(&self, sink: &mut S) -> usize {
+        if self.in_flight() == 0 {
+            return 0;
+        }
+        let Some(ring) = self.ring() else {
+            return 0;
+        };
+        let Some(guard) = self.completion.try_lock() else {
+            return 0;
+        };
+        let mut count = 0;
+        loop {
+            // SAFETY: the completion queue is ours while we hold its lock (invariant 1), and this
+            // is the only view of it.
+            let completions = unsafe { ring.completion_shared() };
+            let mut in_this_turn = 0;
+            for completion in completions {
+                in_this_turn += 1;
+                self.retire(&completion, sink);
+            }
+            count += in_this_turn;
+            if !self.run_task_work(ring) && in_this_turn == 0 {
+                break;
+            }
+        }
+        drop(guard);
+        count
+    }
+
+    fn retire<S: WakeSink>(&self, completion: &cqueue::Entry, sink: &mut S) {
+        // An operation retires on its last completion only. None of ours has more than one today.
+        if cqueue::more(completion.flags()) {
+            return;
+        }
+        let Some(finisher) = self.slots.retire(completion.user_data()) else {
+            return;
+        };
+        if let Some(waker) = finisher.complete(completion.result()) {
+            sink.wake(waker);
+        }
+    }
+
+    /// Enters the kernel if it has completions that it can only post from inside. Returns whether
+    /// it did.
+    fn run_task_work(&self, ring: &IoUring) -> bool {
+        let Some(_guard) = self.submission.try_lock() else {
+            return false;
+        };
+        // SAFETY: the submission queue is ours while we hold its lock (invariant 1), and this is
+        // the only view of it.
+        let queue = unsafe { ring.submission_shared() };
+        let wants = queue.taskrun() || queue.cq_overflow();
+        drop(queue);
+        if !wants {
+            return false;
+        }
+        const GET_EVENTS: u32 = 1;
+        // SAFETY: submits nothing and waits for nothing; no argument is passed.
+        let entered = unsafe {
+            ring.submitter()
+                .enter::<libc::sigset_t>(0, 0, GET_EVENTS, None)
+        };
+        entered.is_ok()
+    }
+}
+
+/// Wakes, with no lock held.
+pub(super) fn wake_all(wakers: impl IntoIterator<Item = std::task::Waker>) {
+    for waker in wakers {
+        waker.wake();
+    }
+}

@@ -1,0 +1,105 @@
+//! Names for operations in flight: an index and a generation, which is all that the kernel is told.
+//!
+//! A completion brings the name back. A name that is no longer in use (a second completion, one
+//! that is late, one that is nobody's) finds nothing, whoever has the slot now.
+//!
+//! Invariants:
+//!
+//! 1. A value is put in before the kernel is told its name and taken out exactly once: by the last
+//!    completion, by whoever finds that the kernel never took the request, or at shutdown.
+//! 2. The word 0 is no name: generations of values are odd.
+
+use super::threads::Submitted;
+use zokio_base::slab::{Key, Slab};
+use zokio_base::sync::Mutex;
+use zokio_base::sync::atomic::{AtomicUsize, Ordering};
+
+/// The name of requests whose completion concerns nobody.
+pub(crate) const NOBODY: u64 = 0;
+
+struct Slot<F> {
+    value: F,
+    /// For which thread this counts. None until the kernel took the request.
+    submitted: Option<Submitted>,
+}
+
+/// Operations in flight.
+pub(crate) struct Slots<F> {
+    slab: Mutex<Slab<Slot<F>>>,
+    /// How many there are, to be read without the lock.
+    len: AtomicUsize,
+}
+
+impl<F> Slots<F> {
+    pub(crate) fn new() -> Self {
+        Self {
+            slab: Mutex::new(Slab::new()),
+            len: AtomicUsize::new(0),
+        }
+    }
+
+    /// How many are in flight.
+    pub(crate) fn len(&self) -> usize {
+        // ORDERING: Acquire pairs with the release in `store_len`: at zero, all has retired.
+        self.len.load(Ordering::Acquire)
+    }
+
+    fn store_len(&self, slab: &Slab<Slot<F>>) {
+        // ORDERING: Release pairs with the acquire in `len`. Stores are ordered by the lock.
+        self.len.store(slab.len(), Ordering::Release);
+    }
+
+    /// Puts `value` in and names it; `with_name` sees both before anybody else can.
+    pub(crate) fn admit(&self, value: F, with_name: impl FnOnce(&F, u64)) -> u64 {
+        let mut slab = self.slab.lock();
+        let key = slab.insert_with(|key| {
+            with_name(&value, key.to_bits());
+            Slot {
+                value,
+                submitted: None,
+            }
+        });
+        self.store_len(&slab);
+        key.to_bits()
+    }
+
+    /// Counts those of `names` that are still in flight for the calling thread.
+    pub(crate) fn count_for_this_thread(&self, names: impl Iterator<Item = u64>) {
+        let mut slab = self.slab.lock();
+        for name in names {
+            if let Some(slot) = slab.get_mut(Key::from_bits(name)) {
+                slot.submitted = Submitted::by_this_thread();
+            }
+        }
+    }
+
+    /// Takes out what `name` names, if it is still there: its last completion has come.
+    pub(crate) fn retire(&self, name: u64) -> Option<F> {
+        let mut slab = self.slab.lock();
+        let slot = slab.remove(Key::from_bits(name))?;
+        self.store_len(&slab);
+        Some(slot.value)
+    }
+
+    /// Whether `name` is still in flight.
+    pub(crate) fn contains(&self, name: u64) -> bool {
+        self.slab.lock().get(Key::from_bits(name)).is_some()
+    }
+
+    /// The names of the values that `choose` picks.
+    pub(crate) fn names(&self, choose: impl Fn(&F) -> bool) -> Vec<u64> {
+        let slab = self.slab.lock();
+        slab.iter()
+            .filter(|(_, slot)| choose(&slot.value))
+            .map(|(key, _)| key.to_bits())
+            .collect()
+    }
+
+    /// Takes everything out.
+    pub(crate) fn drain(&self) -> Vec<F> {
+        let mut slab = self.slab.lock();
+        let all = slab.drain();
+        self.store_len(&slab);
+        all.into_iter().map(|slot| slot.value).collect()
+    }
+}

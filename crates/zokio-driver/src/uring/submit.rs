@@ -1,0 +1,185 @@
+//! From the mailbox into the kernel.
+//!
+//! What the kernel may answer to a batch: it takes all of it; a part (the rest stays in the queue
+//! and goes with the next call); nothing for now (`EBUSY`, `EAGAIN`: completions have to be reaped
+//! first); a signal came (`EINTR`: again); or it refuses to be entered at all (a filter that was
+//! put in place later): then the lane is broken for good, what the kernel did not take runs
+//! elsewhere, and what it did take is still reaped.
+//!
+//! Invariant: `queued` holds the names of the requests in the submission queue that the kernel has
+//! not taken, in the same order. That is how we know which are counted for the calling thread.
+#![allow(unsafe_code)]
+
+use super::lane::{Lane, Message, wake_all};
+use super::slots::NOBODY;
+use crate::op::flying::Finisher;
+use io_uring::{IoUring, opcode, squeue};
+use std::collections::VecDeque;
+use std::io;
+use std::task::Waker;
+use zokio_base::sync::std_atomic::Ordering;
+
+/// What the submitter keeps between its calls.
+#[derive(Default)]
+pub(super) struct Submission {
+    /// Names of what is in the submission queue. See the invariant above.
+    queued: VecDeque<u64>,
+    /// Messages on their way, kept for the allocation.
+    batch: Vec<Message>,
+}
+
+impl Submission {
+    /// Whether the kernel left requests in the queue.
+    pub(super) fn has_leftovers(&self) -> bool {
+        !self.queued.is_empty()
+    }
+}
+
+/// What came of entering the kernel.
+enum Entered {
+    /// The queue is empty.
+    All,
+    /// It took nothing for now.
+    NotNow,
+    /// It takes nothing any more.
+    Broken,
+}
+
+impl Lane {
+    /// Submits all that is in the mailbox.
+    pub(super) fn submit_all(&self) -> usize {
+        let Some(ring) = self.ring() else {
+            return 0;
+        };
+        let mut wakers = Vec::new();
+        let mut submission = self.submission.lock();
+        let before = self.submitted.load(Ordering::Relaxed);
+        loop {
+            self.fill(ring, &mut submission, &mut wakers);
+            if submission.queued.is_empty() {
+                break;
+            }
+            match self.enter(ring, &mut submission) {
+                Entered::All => {}
+                Entered::NotNow => break,
+                Entered::Broken => {
+                    self.give_up(&mut submission, &mut wakers);
+                    break;
+                }
+            }
+        }
+        let after = self.submitted.load(Ordering::Relaxed);
+        drop(submission);
+        wake_all(wakers);
+        (after - before) as usize
+    }
+
+    /// Moves messages into the submission queue as long as it has room.
+    fn fill(&self, ring: &IoUring, submission: &mut Submission, wakers: &mut Vec<Waker>) {
+        // SAFETY: the submission queue is ours while we hold its lock (the lane's invariant 1), and
+        // this is the only view of it.
+        let mut queue = unsafe { ring.submission_shared() };
+        let room = queue.capacity() - queue.len();
+        let mut batch = std::mem::take(&mut submission.batch);
+        self.take_mail(room, &mut batch);
+        for message in batch.drain(..) {
+            let (entry, name) = match message {
+                Message::Submit(_, finisher) if finisher.flying().is_idle_orphan() => {
+                    wakers.extend(finisher.refuse());
+                    continue;
+                }
+                Message::Submit(entry, finisher) => {
+                    let name = self.slots.admit(finisher, |finisher: &Finisher, name| {
+                        finisher.flying().set_name(name);
+                    });
+                    (entry.user_data(name), name)
+                }
+                Message::Cancel(flying) => {
+                    let name = flying.name();
+                    if name == NOBODY || !self.slots.contains(name) {
+                        continue;
+                    }
+                    (cancel_entry(name), NOBODY)
+                }
+            };
+            push(&mut queue, &entry);
+            submission.queued.push_back(name);
+        }
+        submission.batch = batch;
+    }
+
+    fn enter(&self, ring: &IoUring, submission: &mut Submission) -> Entered {
+        while !submission.queued.is_empty() {
+            // ORDERING: Relaxed: a metric.
+            self.enters.fetch_add(1, Ordering::Relaxed);
+            match ring.submit() {
+                Ok(0) => return Entered::NotNow,
+                Ok(taken) => {
+                    let taken = taken.min(submission.queued.len());
+                    let names = submission.queued.drain(..taken);
+                    self.slots.count_for_this_thread(names);
+                    // ORDERING: Relaxed: a metric, and written under the submission lock only.
+                    self.submitted.fetch_add(taken as u64, Ordering::Relaxed);
+                }
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::EINTR) => {}
+                    Some(libc::EBUSY | libc::EAGAIN) => return Entered::NotNow,
+                    _ => return Entered::Broken,
+                },
+            }
+        }
+        Entered::All
+    }
+
+    /// The kernel refuses to be entered: what it did not take runs elsewhere.
+    fn give_up(&self, submission: &mut Submission, wakers: &mut Vec<Waker>) {
+        // ORDERING: Relaxed: the mailbox's lock orders it for `post`.
+        self.is_broken.store(true, Ordering::Relaxed);
+        // The queue is never submitted again, so the kernel never sees what these point at.
+        for name in submission.queued.drain(..) {
+            if let Some(finisher) = self.slots.retire(name) {
+                wakers.extend(finisher.refuse());
+            }
+        }
+        let mut rest = Vec::new();
+        self.take_mail(usize::MAX, &mut rest);
+        for message in rest {
+            if let Message::Submit(_, finisher) = message {
+                wakers.extend(finisher.refuse());
+            }
+        }
+    }
+
+    /// Asks for the operations that `choose` picks to be cancelled, at once.
+    pub(super) fn cancel_where(&self, choose: impl Fn(&Finisher) -> bool) -> io::Result<()> {
+        let Some(ring) = self.ring() else {
+            return Ok(());
+        };
+        for name in self.slots.names(choose) {
+            let mut submission = self.submission.lock();
+            // SAFETY: as in `fill`.
+            let mut queue = unsafe { ring.submission_shared() };
+            if queue.is_full() {
+                return Err(io::Error::from_raw_os_error(libc::EBUSY));
+            }
+            push(&mut queue, &cancel_entry(name));
+            drop(queue);
+            submission.queued.push_back(NOBODY);
+            if let Entered::Broken = self.enter(ring, &mut submission) {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn cancel_entry(name: u64) -> squeue::Entry {
+    opcode::AsyncCancel::new(name).build().user_data(NOBODY)
+}
+
+fn push(queue: &mut squeue::SubmissionQueue<'_>, entry: &squeue::Entry) {
+    // SAFETY: what the entry names belongs to an operation that has its slot (the lane's
+    // invariant 2), or it names nothing.
+    let pushed = unsafe { queue.push(entry) };
+    assert!(pushed.is_ok(), "no more messages are taken than fit");
+}
