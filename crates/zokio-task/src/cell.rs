@@ -290,6 +290,12 @@ unsafe fn free<F: Future>(task: NonNull<Header>) {
     // SAFETY: nobody else has the task any more. The extension is moved out before the memory
     // goes, and the borrow above is not used again.
     let ext = ext.map(|ext| unsafe { std::ptr::read(ext) });
+    // SAFETY: as above.
+    let cell = unsafe { task.cast::<Cell<F>>().as_ref() };
+    // Does nothing, but lets models see that whoever touched these did so before they are freed.
+    cell.stage.with_mut(|_| ());
+    cell.header.join_waker.with_mut(|_| ());
+    cell.header.queue_next.with_mut(|_| ());
     // SAFETY: as above; this drops the header. A stage is a union and has nothing to drop.
     unsafe { task.cast::<Cell<F>>().drop_in_place() };
     // SAFETY: allocated with this layout.

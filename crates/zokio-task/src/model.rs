@@ -384,6 +384,25 @@ fn last_waker_and_poll_untracked() {
     });
 }
 
+/// The join handle drops an output while the last other reference goes: whoever frees does so after
+/// the output was dropped.
+#[test]
+fn output_drop_and_last_reference() {
+    model(|| {
+        let (_queue, shard) = Queue::with_shard();
+        let ledger = Arc::new(Ledger::default());
+        let entry = ledger.entry();
+        let (join, notified) = shard.bind(async move { entry }, SpawnMeta::new());
+        let abort = join.abort_handle();
+        notified.expect("the shard is open").run();
+        let other = thread::spawn(move || drop(join));
+        drop(abort);
+        other.join().unwrap();
+        assert_eq!(ledger.alive(), 0);
+        assert_eq!(Arc::strong_count(&shard), 1);
+    });
+}
+
 /// Tasks are bound while the shard shuts down: each is cancelled by the one or refused by the
 /// other.
 #[test]
