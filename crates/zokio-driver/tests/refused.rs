@@ -72,7 +72,7 @@ fn the_case() {
     let make = |mode| {
         let hear = hear.clone();
         Plane::new(
-            2,
+            1,
             mode,
             pool.clone(),
             Arc::new(|_| ()),
