@@ -32,7 +32,8 @@ use zokio_task::{Header, Notified, TaskQueue};
 pub(crate) struct Core<P> {
     ring: Owner<Header>,
     pub(crate) lifo: LifoSlot,
-    pub(crate) park: RefCell<P>,
+    /// The driver; none after the scheduler has ended.
+    park: RefCell<Option<P>>,
     rng: Cell<Rng>,
     /// Turns until the driver is polled.
     pub(crate) until_driver: Cell<u32>,
@@ -62,7 +63,7 @@ impl<P> Core<P> {
         Self {
             ring: owner,
             lifo: LifoSlot::default(),
-            park: RefCell::new(park),
+            park: RefCell::new(Some(park)),
             rng: Cell::new(rng),
             until_driver: Cell::new(0),
             until_inbox: Cell::new(0),
@@ -76,6 +77,20 @@ impl<P> Core<P> {
             ran: Cell::new(false),
             spin_until: Cell::new(None),
         }
+    }
+
+    /// Uses the driver. Nothing that `f` calls uses it again.
+    #[inline]
+    pub(crate) fn with_park<R>(&self, f: impl FnOnce(&mut P) -> R) -> R {
+        let mut park = self.park.borrow_mut();
+        f(park
+            .as_mut()
+            .expect("a worker runs only while there is a driver"))
+    }
+
+    /// Takes the driver out, to end it.
+    pub(crate) fn take_park(&self) -> Option<P> {
+        self.park.take()
     }
 
     /// The ring, for thieves to fill.

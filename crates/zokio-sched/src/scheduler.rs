@@ -297,7 +297,10 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
             // since, so nobody else touches a core any more.
             let core = unsafe { lane.core.get_held() };
             let mut wakers: Vec<Waker> = Vec::new();
-            core.park.borrow_mut().shutdown(&mut wakers);
+            // Dropped here, not with the last task handle: it may own descriptors.
+            if let Some(mut park) = core.take_park() {
+                park.shutdown(&mut wakers);
+            }
             for waker in wakers {
                 // A foreign waker that panics must not keep the others waiting.
                 let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));

@@ -297,7 +297,8 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
             return step;
         }
         if let Some(spin) = self.shared().policy.spin() {
-            let now = clock::now();
+            // The system's time: a clock that stands would keep the worker here for ever.
+            let now = clock::real_now();
             match core.spin_until.get() {
                 None => core.spin_until.set(now.checked_add(spin)),
                 Some(until) if now >= until => {}
@@ -374,7 +375,7 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
         } else {
             self.lane().stats.noops.add(1);
         }
-        let deadline = core.park.borrow().deadline();
+        let deadline = core.with_park(|park| park.deadline());
         Step::Idle { deadline }
     }
 
@@ -425,7 +426,7 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
         stats.parks.add(1);
         stats.park_unparks.add(1);
         let mut wakers = core.deferred.take();
-        core.park.borrow_mut().park(limit, &mut wakers);
+        core.with_park(|park| park.park(limit, &mut wakers));
         self.rise();
         stats.park_unparks.add(1);
         shared.policy.on_unpark(self.index);
@@ -445,7 +446,7 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
         self.reset_driver_interval();
         self.lane().stats.driver_polls.add(1);
         let mut wakers = Vec::new();
-        core.park.borrow_mut().poll(&mut wakers);
+        core.with_park(|park| park.poll(&mut wakers));
         let mut deferred = core.deferred.take();
         context::take_deferred(&mut deferred);
         if wakers.is_empty() {

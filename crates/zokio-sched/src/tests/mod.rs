@@ -5,4 +5,5 @@ mod current;
 mod multi;
 mod stall;
 mod step;
+mod stress;
 mod support;
