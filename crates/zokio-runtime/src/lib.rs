@@ -1,1 +1,41 @@
-//! zokio-runtime.
+//! Layer 4 of Zokio: the runtime. Driver, timers, scheduler and blocking pool, joined.
+//!
+//! - [`Builder`] makes a [`Runtime`]; a [`Handle`] is what tasks and other threads hold of it.
+//! - `park.rs` joins a worker's driver and timers into the one place where the worker waits.
+//! - [`blocking`] is the pool of threads: closures that block run there, and so do the workers.
+//! - `settings.rs` is the scheduler's policy, filled from the builder.
+//!
+//! Who owns whom, so that nothing keeps itself alive for ever:
+//!
+//! 1. A [`Handle`] owns the scheduler, the pool, the driver and the timers.
+//! 2. Threads of the pool hold a handle while they live; they end with the shutdown.
+//! 3. The scheduler reaches the pool through a host that holds the handle weakly.
+//! 4. Tasks hold their shard, which leads to the queues only. What a task's future holds is
+//!    dropped with it, at the shutdown at the latest.
+//! 5. The [`Runtime`] begins the shutdown when it is dropped.
+
+#![deny(unsafe_code)]
+
+pub mod blocking;
+mod builder;
+mod current;
+mod error;
+mod handle;
+mod id;
+mod local_runtime;
+mod metrics;
+mod park;
+mod runtime;
+mod settings;
+
+pub use blocking::spawn_blocking;
+pub use builder::Builder;
+pub use current::{driver_for_files, spawn, worker_index};
+pub use error::{TryCurrentError, is_rt_shutdown_err};
+pub use handle::{EnterGuard, Handle, RuntimeFlavor};
+pub use id::Id;
+pub use local_runtime::{LocalOptions, LocalRuntime};
+pub use metrics::RuntimeMetrics;
+pub use runtime::Runtime;
+pub use zokio_driver::{IoMode, uring::RingStatus};
+pub use zokio_sched::{StallReport, block_in_place};

@@ -15,9 +15,7 @@ pub(crate) mod set;
 #[cfg(all(test, loom))]
 mod model;
 
-#[cfg(all(test, loom))]
-mod model;
-
 pub use ready::{Interest, Ready};
 pub use registration::Registration;
+pub use set::is_shutdown_error;
 pub use scheduled::{Direction, ReadyEvent};

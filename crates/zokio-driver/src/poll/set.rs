@@ -99,8 +99,24 @@ impl fmt::Debug for Set {
 }
 
 /// The error of everything that needs a driver that is gone.
+#[derive(Debug)]
+struct Gone;
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("A Tokio 1.x context was found, but it is being shutdown.")
+    }
+}
+
+impl std::error::Error for Gone {}
+
 pub(crate) fn gone() -> io::Error {
-    io::Error::other("A Tokio 1.x context was found, but it is being shutdown.")
+    io::Error::other(Gone)
+}
+
+/// Whether an operation failed because its driver is gone.
+pub fn is_shutdown_error(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Gone>())
 }
 
 fn token(key: Key) -> Token {

@@ -1,0 +1,143 @@
+//! The blocking pool: threads for closures that block, for operations that have no other way, and
+//! for the workers themselves.
+//!
+//! `queue.rs` decides who runs what; `pool.rs` has the threads.
+
+pub(crate) mod pool;
+mod queue;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
+
+use crate::current;
+use pool::{Job, Pool, Refused};
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use zokio_base::clock::Clock;
+use zokio_base::park::Offload;
+use zokio_base::sync::{Arc, Weak};
+use zokio_driver::DriverHandle;
+use zokio_sched::ThreadHost;
+use zokio_task::{JoinHandle, SpawnMeta};
+
+/// Runs a closure that may block on a thread of the runtime's pool, so that no worker waits for it.
+///
+/// The pool starts threads as they are needed, up to
+/// [`max_blocking_threads`](crate::Builder::max_blocking_threads); beyond that closures wait in a
+/// queue. A closure that has begun cannot be aborted: the runtime's shutdown waits for it. One that
+/// has not begun is cancelled by `abort` and by the shutdown.
+///
+/// # Panics
+/// Outside of a runtime, and if the system gives no thread and the pool has none.
+///
+/// # Examples
+/// ```
+/// let runtime = zokio_runtime::Runtime::new().unwrap();
+/// let sum = runtime.block_on(async {
+///     zokio_runtime::spawn_blocking(|| (1..=100).sum::<u32>()).await.unwrap()
+/// });
+/// assert_eq!(sum, 5050);
+/// ```
+#[track_caller]
+pub fn spawn_blocking<F, R>(func: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let meta = SpawnMeta::new();
+    let inner = current::with(|services, _| current::downcast(services.clone()));
+    inner.pool.spawn(&inner, func, meta)
+}
+
+/// A closure as the future of a task that is polled once.
+pub(crate) struct Blocking<F> {
+    func: Option<F>,
+    hold: Option<HoldClock>,
+}
+
+impl<F> Blocking<F> {
+    fn new(func: F, hold: Option<HoldClock>) -> Self {
+        Self {
+            func: Some(func),
+            hold,
+        }
+    }
+}
+
+/// The closure is moved out, never pinned.
+impl<F> Unpin for Blocking<F> {}
+
+impl<F: FnOnce() -> R, R> Future for Blocking<F> {
+    type Output = R;
+
+    fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<R> {
+        let func = self.func.take().expect("a closure is run once");
+        let _hold = self.hold.take();
+        Poll::Ready(func())
+    }
+}
+
+/// Keeps a paused clock from jumping while it lives.
+pub(crate) struct HoldClock {
+    clock: Clock,
+    driver: DriverHandle,
+}
+
+impl HoldClock {
+    fn new(clock: Clock, driver: DriverHandle) -> Self {
+        clock.hold();
+        Self { clock, driver }
+    }
+}
+
+impl Drop for HoldClock {
+    fn drop(&mut self) {
+        self.clock.release();
+        if self.clock.is_paused() {
+            // The worker waits for this: it may jump now.
+            self.driver.unpark(0);
+        }
+    }
+}
+
+/// Threads for workers. Weak, as the scheduler owns it.
+#[derive(Debug)]
+pub(crate) struct Host(Weak<Pool>);
+
+impl Host {
+    pub(crate) fn new(pool: &Arc<Pool>) -> Self {
+        Self(Arc::downgrade(pool))
+    }
+}
+
+impl ThreadHost for Host {
+    fn host(&self, job: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+        let closed = || io::Error::other("the runtime is shutting down");
+        let pool = self.0.upgrade().ok_or_else(closed)?;
+        pool.submit(Job::Worker(job))
+            .map_err(|refused| match refused {
+                Refused::Closed(_) => closed(),
+                Refused::NoThread(_, error) => error,
+            })
+    }
+}
+
+/// Threads for operations of the driver. Weak, as sockets may outlive their runtime with it.
+#[derive(Debug)]
+pub(crate) struct PoolOffload(Weak<Pool>);
+
+impl PoolOffload {
+    pub(crate) fn new(pool: &Arc<Pool>) -> Self {
+        Self(Arc::downgrade(pool))
+    }
+}
+
+impl Offload for PoolOffload {
+    fn offload(&self, job: Box<dyn FnOnce() + Send + 'static>) {
+        if let Some(pool) = self.0.upgrade() {
+            // A refused job is dropped, and cleans up in its own drop.
+            let _ = pool.submit(Job::Promised(job));
+        }
+    }
+}

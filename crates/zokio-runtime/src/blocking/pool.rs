@@ -1,0 +1,334 @@
+//! The pool's threads: started when they are needed, ended when they were idle for long, waited for
+//! at the shutdown.
+//!
+//! A thread runs inside of the runtime's services and clock. It does not end while the kernel still
+//! works on requests that it submitted to a ring, since it would take them with it.
+//!
+//! Invariant: a thread is in `Roster::threads` from before it starts until it ends by itself; the
+//! shutdown waits until all have ended and then joins those that ended after it began.
+
+use super::queue::{Next, Queue, Seat, Submitted};
+use super::{Blocking, HoldClock};
+use crate::handle::Inner;
+use crate::settings::Hook;
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+use zokio_base::clock;
+use zokio_base::hash::Map;
+use zokio_base::rand;
+use zokio_base::sync::thread::{self, JoinHandle as Thread};
+use zokio_base::sync::{Arc, Condvar, Mutex, OnceLock, Weak};
+use zokio_driver::uring::thread_in_flight;
+use zokio_task::{JoinHandle, Notified, Schedule, Shard, SpawnMeta, context};
+
+/// The most shards a pool has.
+const SHARDS_MAX: usize = 8;
+
+/// What the builder says about threads.
+pub(crate) struct PoolOptions {
+    pub(crate) limit: usize,
+    pub(crate) keep_alive: Duration,
+    pub(crate) thread_name: Arc<dyn Fn() -> String + Send + Sync>,
+    pub(crate) stack_size: Option<usize>,
+    pub(crate) on_start: Option<Hook>,
+    pub(crate) on_stop: Option<Hook>,
+}
+
+/// What a thread of the pool runs.
+pub(crate) enum Job {
+    /// A closure of `spawn_blocking`: cancelled at the shutdown if it has not begun.
+    Task(Notified),
+    /// Part of an operation that was promised: it runs even during the shutdown, once it is queued.
+    Promised(Box<dyn FnOnce() + Send>),
+    /// The loop of a worker: gets a thread at once, beside those that are counted.
+    Worker(Box<dyn FnOnce() + Send>),
+}
+
+impl Job {
+    fn run(self) {
+        match self {
+            Self::Task(task) => task.run(),
+            Self::Promised(run) | Self::Worker(run) => run(),
+        }
+    }
+
+    fn is_worker(&self) -> bool {
+        matches!(self, Self::Worker(_))
+    }
+}
+
+/// Tasks of the pool are never woken: each is run once.
+struct NeverWoken;
+
+impl Schedule for NeverWoken {
+    fn schedule(&self, task: Notified) {
+        drop(task);
+    }
+}
+
+/// The threads that live.
+#[derive(Debug, Default)]
+struct Roster {
+    threads: Map<u64, Option<Thread<()>>>,
+    next: u64,
+    waited_for: bool,
+    /// Threads that ended after the shutdown began to wait.
+    ended: Vec<Thread<()>>,
+}
+
+/// A pool of threads for what blocks.
+pub(crate) struct Pool {
+    queue: Queue<Job>,
+    options: PoolOptions,
+    shard: Arc<Shard>,
+    roster: Mutex<Roster>,
+    changed: Condvar,
+    /// The runtime that the threads are inside of. Weak: threads hold it, not the pool.
+    runtime: OnceLock<Weak<Inner>>,
+}
+
+std::thread_local! {
+    /// The pool that the thread belongs to, by its address.
+    static MEMBER_OF: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("threads", &self.threads())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    pub(crate) fn new(options: PoolOptions) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            queue: Queue::new(cores.min(SHARDS_MAX), options.limit),
+            options,
+            shard: Shard::new(Arc::new(NeverWoken), 0),
+            roster: Mutex::new(Roster::default()),
+            changed: Condvar::new(),
+            runtime: OnceLock::new(),
+        }
+    }
+
+    /// Names the runtime that the threads are inside of. Called once, before the first job.
+    pub(crate) fn serve(&self, runtime: &Arc<Inner>) {
+        let first = self.runtime.set(Arc::downgrade(runtime));
+        assert!(first.is_ok(), "a pool serves one runtime");
+    }
+
+    /// How many threads there are, beside those that run workers.
+    pub(crate) fn threads(&self) -> usize {
+        self.queue.threads()
+    }
+
+    /// Runs `func` on a thread of the pool.
+    ///
+    /// # Panics
+    /// If the pool has no thread and the system gives none.
+    #[track_caller]
+    pub(crate) fn spawn<F, R>(
+        self: &Arc<Self>,
+        inner: &Inner,
+        func: F,
+        meta: SpawnMeta,
+    ) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        // A paused clock must not run ahead of a closure that is under way.
+        let hold = (!inner.scheduler.is_multi_thread())
+            .then(|| HoldClock::new(inner.clock.clone(), inner.driver.clone()));
+        let (join, task) = self.shard.bind_untracked(Blocking::new(func, hold), meta);
+        match self.submit(Job::Task(task)) {
+            Ok(()) => {}
+            Err(Refused::Closed(job)) => cancel(job),
+            Err(Refused::NoThread(job, error)) => {
+                cancel(job);
+                panic!("OS can't spawn worker thread: {error}");
+            }
+        }
+        join
+    }
+
+    /// Gives `job` to a thread, now or later.
+    pub(crate) fn submit(self: &Arc<Self>, job: Job) -> Result<(), Refused> {
+        let at_once = job.is_worker();
+        match self.queue.submit(self.home(), job, at_once) {
+            Submitted::Taken => Ok(()),
+            Submitted::Closed(job) => Err(Refused::Closed(job)),
+            Submitted::NeedThread { shard, job } => self.start(shard, job),
+        }
+    }
+
+    /// The calling thread's shard: its worker's, otherwise any.
+    fn home(&self) -> usize {
+        let shards = self.queue.shards();
+        match context::worker() {
+            Some(worker) => worker.index as usize % shards,
+            None if shards == 1 => 0,
+            None => rand::with(|rng| rng.below(shards as u32)) as usize,
+        }
+    }
+
+    /// Starts a thread whose first job is `job`.
+    fn start(self: &Arc<Self>, shard: usize, job: Job) -> Result<(), Refused> {
+        // The job is fetched by the thread, so that it is not lost if there is none.
+        let first = Arc::new(Mutex::new(Some(job)));
+        let number = {
+            let mut roster = self.roster.lock();
+            roster.next += 1;
+            let number = roster.next;
+            roster.threads.insert(number, None);
+            number
+        };
+        let mut builder = thread::Builder::new().name((self.options.thread_name)());
+        if let Some(bytes) = self.options.stack_size {
+            builder = builder.stack_size(bytes);
+        }
+        let started = {
+            let (pool, first) = (self.clone(), first.clone());
+            builder.spawn(move || {
+                if let Some(job) = { first.lock().take() } {
+                    pool.serve_thread(shard, job);
+                }
+                pool.leave(number);
+            })
+        };
+        match started {
+            Ok(thread) => {
+                if let Some(place) = self.roster.lock().threads.get_mut(&number) {
+                    *place = Some(thread);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.leave(number);
+                let job = first.lock().take().expect("no thread has fetched it");
+                self.without_thread(shard, job, error)
+            }
+        }
+    }
+
+    /// The system gives no thread: the job waits for one of those that there are.
+    fn without_thread(
+        self: &Arc<Self>,
+        shard: usize,
+        job: Job,
+        error: io::Error,
+    ) -> Result<(), Refused> {
+        if job.is_worker() {
+            return Err(Refused::NoThread(job, error));
+        }
+        self.queue.uncount_thread();
+        if self.threads() == 0 {
+            return Err(Refused::NoThread(job, error));
+        }
+        match self.queue.enqueue(shard, job) {
+            Submitted::Taken => Ok(()),
+            Submitted::Closed(job) => Err(Refused::Closed(job)),
+            Submitted::NeedThread { job, .. } => {
+                self.queue.uncount_thread();
+                Err(Refused::NoThread(job, error))
+            }
+        }
+    }
+
+    /// The life of a thread.
+    fn serve_thread(self: &Arc<Self>, shard: usize, first: Job) {
+        let runtime = self.runtime.get().and_then(Weak::upgrade);
+        let _services = runtime.clone().map(|runtime| context::enter(runtime));
+        let _clock = runtime.as_ref().map(|runtime| runtime.clock.enter());
+        MEMBER_OF.set(Arc::as_ptr(self).addr());
+        if let Some(hook) = &self.options.on_start {
+            hook();
+        }
+        let seat = Seat::new(shard);
+        let mut job = first;
+        loop {
+            let is_worker = job.is_worker();
+            // Jobs catch their own panics; what escapes must not take the thread's place along.
+            let escaped = catch_unwind(AssertUnwindSafe(|| job.run()));
+            drop::<Result<(), Box<dyn Any + Send>>>(escaped);
+            if is_worker && !self.queue.rejoin() {
+                break;
+            }
+            match self
+                .queue
+                .next(&seat, self.options.keep_alive, || thread_in_flight() == 0)
+            {
+                Next::Run(next) => job = next,
+                Next::End => break,
+            }
+        }
+        if let Some(hook) = &self.options.on_stop {
+            hook();
+        }
+    }
+
+    fn leave(&self, number: u64) {
+        let mut roster = self.roster.lock();
+        let thread = roster.threads.remove(&number).flatten();
+        if roster.waited_for {
+            roster.ended.extend(thread);
+        }
+        drop(roster);
+        self.changed.notify_all();
+    }
+
+    /// Refuses new jobs and cancels closures that have not begun.
+    pub(crate) fn close(&self) {
+        for job in self.queue.close(|job| !matches!(job, Job::Task(_))) {
+            cancel(job);
+        }
+    }
+
+    /// Waits until every thread has ended, for `timeout` at most. Call [`close`](Self::close) first.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) {
+        // A thread of the pool cannot wait for its own end.
+        let own = usize::from(MEMBER_OF.get() == std::ptr::from_ref(self).addr());
+        // A time that does not fit the clock never comes.
+        let deadline = timeout.and_then(|timeout| clock::real_now().checked_add(timeout));
+        let mut roster = self.roster.lock();
+        roster.waited_for = true;
+        while roster.threads.len() > own {
+            roster = match (timeout, deadline) {
+                (Some(_), Some(deadline)) => {
+                    let left = deadline.saturating_duration_since(clock::real_now());
+                    if left.is_zero() {
+                        return;
+                    }
+                    self.changed.wait_timeout(roster, left).0
+                }
+                _ => self.changed.wait(roster),
+            };
+        }
+        let ended = std::mem::take(&mut roster.ended);
+        drop(roster);
+        for thread in ended {
+            // A thread that ended by a panic has nothing to tell any more.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Why the pool did not take a job.
+pub(crate) enum Refused {
+    Closed(Job),
+    NoThread(Job, io::Error),
+}
+
+/// Ends a job that will not run. Its handle hears that it was cancelled.
+fn cancel(job: Job) {
+    match job {
+        Job::Task(task) => task.shutdown(),
+        // What it owns cleans up in its own drop.
+        Job::Promised(run) | Job::Worker(run) => drop(run),
+    }
+}

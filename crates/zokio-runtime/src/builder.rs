@@ -1,0 +1,429 @@
+//! [`Builder`]: the settings of a runtime.
+
+use crate::blocking::pool::{Pool, PoolOptions};
+use crate::blocking::{Host, PoolOffload};
+use crate::handle::{Handle, Inner};
+use crate::id::Id;
+use crate::local_runtime::{LocalOptions, LocalRuntime};
+use crate::park::WorkerPark;
+use crate::runtime::Runtime;
+use crate::settings::{Hook, Settings};
+use std::fmt;
+use std::io;
+use std::time::Duration;
+use zokio_base::clock::Clock;
+use zokio_base::sync::Arc;
+use zokio_driver::{Driver, DriverOptions, IoMode};
+use zokio_sched::{Scheduler, StallReport};
+use zokio_time::TimerHandle;
+
+/// How many threads may run closures that block, unless the builder says otherwise.
+const MAX_BLOCKING_THREADS: usize = 512;
+/// How long an idle thread of the pool waits for work before it ends.
+const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    CurrentThread,
+    MultiThread,
+}
+
+/// The settings of a runtime, and what makes one of them.
+///
+/// # Examples
+/// ```
+/// let runtime = zokio_runtime::Builder::new_multi_thread()
+///     .worker_threads(2)
+///     .thread_name("service")
+///     .enable_all()
+///     .build()
+///     .unwrap();
+/// assert_eq!(runtime.metrics().num_workers(), 2);
+/// ```
+pub struct Builder {
+    kind: Kind,
+    enable_io: bool,
+    enable_time: bool,
+    start_paused: bool,
+    worker_threads: Option<usize>,
+    max_blocking_threads: usize,
+    keep_alive: Duration,
+    thread_name: Arc<dyn Fn() -> String + Send + Sync>,
+    stack_size: Option<usize>,
+    on_thread_start: Option<Hook>,
+    on_thread_stop: Option<Hook>,
+    io_mode: Option<IoMode>,
+    events: Option<usize>,
+    name: Option<String>,
+    settings: Settings,
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("kind", &self.kind)
+            .field("worker_threads", &self.worker_threads)
+            .field("max_blocking_threads", &self.max_blocking_threads)
+            .field("io_mode", &self.io_mode)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    /// The settings of a runtime whose tasks run on the thread that calls `block_on`.
+    pub fn new_current_thread() -> Self {
+        Self::new(Kind::CurrentThread)
+    }
+
+    /// The settings of a runtime with worker threads: one for each core, unless
+    /// [`worker_threads`](Self::worker_threads) or the variable `TOKIO_WORKER_THREADS` says
+    /// otherwise.
+    pub fn new_multi_thread() -> Self {
+        Self::new(Kind::MultiThread)
+    }
+
+    fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            enable_io: false,
+            enable_time: false,
+            start_paused: false,
+            worker_threads: None,
+            max_blocking_threads: MAX_BLOCKING_THREADS,
+            keep_alive: THREAD_KEEP_ALIVE,
+            thread_name: Arc::new(|| "zokio-worker".to_owned()),
+            stack_size: None,
+            on_thread_start: None,
+            on_thread_stop: None,
+            io_mode: None,
+            events: None,
+            name: None,
+            settings: Settings::default(),
+        }
+    }
+
+    /// Enables sockets and timers.
+    pub fn enable_all(&mut self) -> &mut Self {
+        self.enable_io().enable_time()
+    }
+
+    /// Enables sockets, pipes, processes and signals.
+    pub fn enable_io(&mut self) -> &mut Self {
+        self.enable_io = true;
+        self
+    }
+
+    /// Enables timers.
+    pub fn enable_time(&mut self) -> &mut Self {
+        self.enable_time = true;
+        self
+    }
+
+    /// Whether the runtime's clock starts paused: for tests, see `time::pause`.
+    ///
+    /// Only a current-thread runtime can be paused: [`build`](Self::build) panics otherwise.
+    pub fn start_paused(&mut self, start_paused: bool) -> &mut Self {
+        self.start_paused = start_paused;
+        self
+    }
+
+    /// How many workers a multi-thread runtime has.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
+    pub fn worker_threads(&mut self, count: usize) -> &mut Self {
+        assert!(count > 0, "Worker threads cannot be set to 0");
+        self.worker_threads = Some(count);
+        self
+    }
+
+    /// How many threads may run closures of `spawn_blocking` at a time: 512 unless it is set. More
+    /// closures wait in a queue. Threads that run workers are not counted.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
+    pub fn max_blocking_threads(&mut self, count: usize) -> &mut Self {
+        assert!(count > 0, "Max blocking threads cannot be set to 0");
+        self.max_blocking_threads = count;
+        self
+    }
+
+    /// How long an idle thread of the pool waits for work before it ends: 10 seconds unless it is
+    /// set.
+    pub fn thread_keep_alive(&mut self, duration: Duration) -> &mut Self {
+        self.keep_alive = duration;
+        self
+    }
+
+    /// The name of the runtime's threads: `zokio-worker` unless it is set.
+    pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
+        let name = name.into();
+        self.thread_name_fn(move || name.clone())
+    }
+
+    /// A function that names each of the runtime's threads.
+    pub fn thread_name_fn<F>(&mut self, name: F) -> &mut Self
+    where
+        F: Fn() -> String + Send + Sync + 'static,
+    {
+        self.thread_name = Arc::new(name);
+        self
+    }
+
+    /// The name of the runtime itself.
+    ///
+    /// # Panics
+    /// If it is empty.
+    #[track_caller]
+    pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
+        let name = name.into();
+        assert!(!name.trim().is_empty(), "runtime name shouldn't be empty");
+        self.name = Some(name);
+        self
+    }
+
+    /// How many bytes of stack the runtime's threads have: what the standard library gives, unless
+    /// it is set.
+    pub fn thread_stack_size(&mut self, bytes: usize) -> &mut Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Runs `hook` on each of the runtime's threads when it starts, inside of the runtime.
+    pub fn on_thread_start<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
+        self.on_thread_start = Some(Arc::new(hook));
+        self
+    }
+
+    /// Runs `hook` on each of the runtime's threads before it ends.
+    pub fn on_thread_stop<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
+        self.on_thread_stop = Some(Arc::new(hook));
+        self
+    }
+
+    /// Runs `hook` before a worker waits. What it spawns or wakes is run instead of waiting.
+    pub fn on_thread_park<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
+        self.settings.on_park = Some(Arc::new(hook));
+        self
+    }
+
+    /// Runs `hook` after a worker has waited.
+    pub fn on_thread_unpark<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
+        self.settings.on_unpark = Some(Arc::new(hook));
+        self
+    }
+
+    /// After how many tasks the driver and the timers are looked at, however busy a worker is: 61
+    /// unless it is set.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
+    pub fn event_interval(&mut self, tasks: u32) -> &mut Self {
+        assert!(tasks > 0, "event_interval must be greater than 0");
+        self.settings.driver_interval = tasks;
+        self
+    }
+
+    /// After how many tasks a worker looks at what other threads have queued, however busy it is:
+    /// 31 unless it is set.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
+    pub fn global_queue_interval(&mut self, tasks: u32) -> &mut Self {
+        assert!(tasks > 0, "global_queue_interval must be greater than 0");
+        self.settings.inject_interval = tasks;
+        self
+    }
+
+    /// How many events a worker takes from its driver at a time: 1,024 unless it is set.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
+    pub fn max_io_events_per_tick(&mut self, events: usize) -> &mut Self {
+        assert!(events > 0, "max_io_events_per_tick must be greater than 0");
+        self.events = Some(events);
+        self
+    }
+
+    /// Accepted for compatibility: a busy worker takes as many events at a time as an idle one
+    /// ([`max_io_events_per_tick`](Self::max_io_events_per_tick)).
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
+    pub fn max_io_events_per_busy_tick(&mut self, events: usize) -> &mut Self {
+        assert!(
+            events > 0,
+            "max_io_events_per_busy_tick must be greater than 0"
+        );
+        self
+    }
+
+    /// Which planes the driver uses. Unless it is set, the variable `ZOKIO_IO` says so
+    /// (`auto`, `uring`, `epoll`), and `auto` otherwise.
+    pub fn io_mode(&mut self, mode: IoMode) -> &mut Self {
+        self.io_mode = Some(mode);
+        self
+    }
+
+    /// How long a task may block its worker's thread before the worker goes on on another one: 10
+    /// ms unless it is set. None turns stall containment off.
+    pub fn stall_threshold(&mut self, threshold: impl Into<Option<Duration>>) -> &mut Self {
+        self.settings.stall_threshold = threshold.into();
+        self
+    }
+
+    /// Runs `hook`, on a thread of the runtime's own, when a task has blocked its worker for longer
+    /// than the stall threshold.
+    pub fn on_stall<F: Fn(&StallReport) + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
+        self.settings.on_stall = Some(Arc::new(hook));
+        self
+    }
+
+    /// For how long an idle worker looks for work before it waits. It does not, unless it is set:
+    /// this shortens round trips and burns CPU.
+    pub fn spin_before_park(&mut self, duration: Duration) -> &mut Self {
+        self.settings.spin = Some(duration);
+        self
+    }
+
+    /// Makes the runtime.
+    ///
+    /// # Errors
+    /// If the system gives no threads or descriptors, if `ZOKIO_IO` names no mode, and if a ring
+    /// was demanded and is refused.
+    ///
+    /// # Panics
+    /// If a multi-thread runtime is to start paused, or if `TOKIO_WORKER_THREADS` is no positive
+    /// number.
+    pub fn build(&mut self) -> io::Result<Runtime> {
+        assert!(
+            !(self.start_paused && self.kind == Kind::MultiThread),
+            "a paused clock needs the current-thread runtime: use `Builder::new_current_thread`"
+        );
+        let workers = match self.kind {
+            Kind::CurrentThread => 1,
+            Kind::MultiThread => self.worker_threads.unwrap_or_else(default_workers),
+        };
+        let clock = Clock::new();
+        if self.start_paused {
+            clock.pause();
+        }
+        let pool = Arc::new(Pool::new(self.pool_options()));
+        let driver = Driver::new(
+            &self.driver_options(workers)?,
+            Arc::new(PoolOffload::new(&pool)),
+        )?;
+        let timers = self.enable_time.then(|| {
+            let handle = driver.handle.clone();
+            let unpark = Arc::new(move |worker| handle.unpark(worker));
+            TimerHandle::new(
+                workers,
+                clock.clone(),
+                self.kind == Kind::CurrentThread,
+                unpark,
+            )
+        });
+        let parks: Vec<WorkerPark> = driver
+            .workers
+            .into_iter()
+            .map(|driver| WorkerPark::new(driver, timers.clone(), clock.clone()))
+            .collect();
+        let settings = self.settings.clone();
+        let host = Arc::new(Host::new(&pool));
+        let scheduler = match self.kind {
+            Kind::MultiThread => Scheduler::multi_thread(parks, settings, host),
+            Kind::CurrentThread => {
+                let park = parks.into_iter().next().expect("one worker, one park");
+                Scheduler::current_thread(park, settings)
+            }
+        };
+        let inner = Arc::new(Inner {
+            spawner: scheduler.spawner().clone(),
+            scheduler,
+            pool,
+            driver: driver.handle,
+            io_enabled: self.enable_io,
+            timers,
+            clock,
+            id: Id::next(),
+            name: self.name.clone(),
+        });
+        inner.pool.serve(&inner);
+        // From here on a failure drops the runtime, which shuts down what has started.
+        let runtime = Runtime::from_handle(Handle { inner });
+        if self.kind == Kind::MultiThread {
+            runtime.handle().inner.scheduler.start()?;
+        }
+        Ok(runtime)
+    }
+
+    /// Makes a runtime that stays on the calling thread.
+    ///
+    /// # Errors
+    /// As for [`build`](Self::build).
+    ///
+    /// # Panics
+    /// If the builder is one of a multi-thread runtime.
+    pub fn build_local(&mut self, _options: LocalOptions) -> io::Result<LocalRuntime> {
+        assert!(
+            self.kind == Kind::CurrentThread,
+            "multi_thread is not supported for LocalRuntime: use `Builder::new_current_thread`"
+        );
+        Ok(LocalRuntime::from_runtime(self.build()?))
+    }
+
+    fn pool_options(&self) -> PoolOptions {
+        PoolOptions {
+            limit: self.max_blocking_threads,
+            keep_alive: self.keep_alive,
+            thread_name: self.thread_name.clone(),
+            stack_size: self.stack_size,
+            on_start: self.on_thread_start.clone(),
+            on_stop: self.on_thread_stop.clone(),
+        }
+    }
+
+    fn driver_options(&self, workers: usize) -> io::Result<DriverOptions> {
+        let mut options = DriverOptions::new(workers);
+        options.mode = match self.io_mode {
+            Some(mode) => mode,
+            None => IoMode::from_env()
+                .map_err(|error| {
+                    io::Error::new(io::ErrorKind::InvalidInput, format!("ZOKIO_IO: {error}"))
+                })?
+                .unwrap_or_default(),
+        };
+        if let Some(events) = self.events {
+            options.events = events;
+        }
+        Ok(options)
+    }
+}
+
+/// One worker for each core that the process may use, or what the environment says.
+///
+/// # Panics
+/// If the environment says something that is no positive number.
+fn default_workers() -> usize {
+    const VARIABLE: &str = "TOKIO_WORKER_THREADS";
+    match std::env::var(VARIABLE) {
+        Ok(text) => match text.parse() {
+            Ok(0) => panic!("\"{VARIABLE}\" cannot be set to 0"),
+            Ok(count) => count,
+            Err(error) => panic!("\"{VARIABLE}\" must be usize, error: {error}, value: {text}"),
+        },
+        Err(std::env::VarError::NotPresent) => {
+            std::thread::available_parallelism().map_or(1, usize::from)
+        }
+        Err(std::env::VarError::NotUnicode(text)) => {
+            panic!("\"{VARIABLE}\" must be valid unicode, value: {text:?}")
+        }
+    }
+}

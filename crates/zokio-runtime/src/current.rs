@@ -1,0 +1,94 @@
+//! The runtime that the thread is inside of.
+
+use crate::error::{NO_RUNTIME, THREAD_GONE};
+use crate::handle::Inner;
+use zokio_base::sync::Arc;
+use zokio_driver::DriverHandle;
+use zokio_task::context::{self, Services};
+use zokio_task::{JoinHandle, SpawnMeta};
+
+const NOT_OURS: &str = "only runtimes enter services";
+
+pub(crate) fn downcast(services: Arc<dyn Services>) -> Arc<Inner> {
+    services.into_any().downcast().expect(NOT_OURS)
+}
+
+/// Calls `f` with the current runtime.
+///
+/// # Panics
+/// Outside of a runtime.
+#[track_caller]
+#[inline]
+pub(crate) fn with<R>(f: impl FnOnce(&Arc<dyn Services>, &Inner) -> R) -> R {
+    let found = context::with_services(|services| {
+        services.map(|services| {
+            let inner = services.as_any().downcast_ref().expect(NOT_OURS);
+            f(services, inner)
+        })
+    });
+    match found {
+        Ok(Some(result)) => result,
+        Ok(None) => panic!("{NO_RUNTIME}"),
+        Err(context::ThreadGone) => panic!("{THREAD_GONE}"),
+    }
+}
+
+/// Spawns a task onto the current runtime. It runs whether or not the handle it returns is awaited;
+/// dropping the handle leaves the task alone.
+///
+/// There is no promise that the task runs to its end: when the runtime shuts down, tasks are
+/// dropped at their next `.await`.
+///
+/// # Panics
+/// Outside of a runtime.
+///
+/// # Examples
+/// ```
+/// let runtime = zokio_runtime::Runtime::new().unwrap();
+/// let sum = runtime.block_on(async {
+///     let left = zokio_runtime::spawn(async { 1 });
+///     let right = zokio_runtime::spawn(async { 2 });
+///     left.await.unwrap() + right.await.unwrap()
+/// });
+/// assert_eq!(sum, 3);
+/// ```
+#[track_caller]
+#[inline]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let meta = SpawnMeta::new();
+    with(|_, inner| inner.spawner.spawn(future, meta))
+}
+
+/// The driver of the current runtime, for operations on files: these need no `enable_io`.
+///
+/// # Panics
+/// Outside of a runtime.
+#[track_caller]
+pub fn driver_for_files() -> DriverHandle {
+    with(|_, inner| inner.driver.clone())
+}
+
+/// Which worker of the current runtime runs the calling task. None on any other thread.
+///
+/// The index is below the number of workers and stays the same during one poll of a task.
+///
+/// # Examples
+/// ```
+/// assert_eq!(zokio_runtime::worker_index(), None);
+/// let runtime = zokio_runtime::Runtime::new().unwrap();
+/// let index = runtime.block_on(async {
+///     zokio_runtime::spawn(async { zokio_runtime::worker_index() }).await.unwrap()
+/// });
+/// assert!(index.unwrap() < runtime.metrics().num_workers());
+/// ```
+pub fn worker_index() -> Option<usize> {
+    let index = context::with_services(|services| {
+        let inner = services?.as_any().downcast_ref::<Inner>().expect(NOT_OURS);
+        inner.spawner.current_worker()
+    });
+    index.ok().flatten()
+}

@@ -1,0 +1,217 @@
+//! [`Handle`]: a runtime, as tasks and other threads hold it.
+
+use crate::blocking::pool::Pool;
+use crate::current;
+use crate::error::{self, TryCurrentError};
+use crate::id::Id;
+use crate::metrics::RuntimeMetrics;
+use crate::park::WorkerPark;
+use crate::settings::Settings;
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use zokio_base::clock::{self, Clock};
+use zokio_base::sync::Arc;
+use zokio_driver::DriverHandle;
+use zokio_sched::{Scheduler, Spawner};
+use zokio_task::context::{self, Services};
+use zokio_task::{JoinHandle, SpawnMeta};
+use zokio_time::TimerHandle;
+
+/// What a runtime consists of.
+pub(crate) struct Inner {
+    pub(crate) scheduler: Arc<Scheduler<WorkerPark, Settings>>,
+    pub(crate) spawner: Spawner,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) driver: DriverHandle,
+    /// Whether sockets may use the driver. Files always may.
+    pub(crate) io_enabled: bool,
+    pub(crate) timers: Option<TimerHandle>,
+    pub(crate) clock: Clock,
+    pub(crate) id: Id,
+    pub(crate) name: Option<String>,
+}
+
+impl Services for Inner {
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+
+    fn as_any(&self) -> &(dyn Any + Send + Sync) {
+        self
+    }
+
+    fn timers(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.timers.as_ref().map(|timers| timers as _)
+    }
+
+    fn driver(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.io_enabled.then_some(&self.driver as _)
+    }
+}
+
+/// A runtime, as tasks and other threads hold it. Clones lead to the same runtime.
+///
+/// A handle does not keep the runtime running: once the [`Runtime`](crate::Runtime) is dropped, new
+/// tasks are cancelled at once.
+#[derive(Clone)]
+pub struct Handle {
+    pub(crate) inner: Arc<Inner>,
+}
+
+// What a panic may leave behind in a runtime is what it leaves behind for every other thread too.
+impl UnwindSafe for Handle {}
+impl RefUnwindSafe for Handle {}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("id", &self.inner.id)
+            .field("name", &self.inner.name)
+            .field("flavor", &self.runtime_flavor())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which kind of scheduler a runtime has.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RuntimeFlavor {
+    /// Tasks run on the thread that calls `block_on`.
+    CurrentThread,
+    /// Tasks run on worker threads.
+    MultiThread,
+}
+
+/// Makes a runtime the current one of the thread until it is dropped. See [`Handle::enter`].
+#[derive(Debug)]
+#[must_use = "Creating and dropping a guard does nothing"]
+pub struct EnterGuard<'a> {
+    // Dropped in this order, the reverse of how they were made.
+    _clock: clock::EnterGuard,
+    _services: context::EnterGuard,
+    _handle: PhantomData<&'a Handle>,
+}
+
+impl Handle {
+    /// Makes this the current runtime of the thread until the guard is dropped: `spawn`, timers,
+    /// sockets and [`Handle::current`] belong to it. The thread does not drive the runtime's tasks.
+    ///
+    /// # Panics
+    /// Guards must be dropped in the reverse order in which they were made. One that is not
+    /// panics when it is dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// let guard = runtime.handle().enter();
+    /// let task = zokio_runtime::spawn(async { 6 * 7 });
+    /// drop(guard);
+    /// assert_eq!(runtime.block_on(task).unwrap(), 42);
+    /// ```
+    pub fn enter(&self) -> EnterGuard<'_> {
+        EnterGuard {
+            _services: context::enter(self.inner.clone()),
+            _clock: self.inner.clock.enter(),
+            _handle: PhantomData,
+        }
+    }
+
+    /// The runtime that the thread is inside of.
+    ///
+    /// # Panics
+    /// Outside of a runtime. [`try_current`](Self::try_current) returns an error instead.
+    #[track_caller]
+    pub fn current() -> Self {
+        match Self::try_current() {
+            Ok(handle) => handle,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The runtime that the thread is inside of.
+    ///
+    /// # Errors
+    /// Outside of a runtime, and on a thread that is being torn down.
+    pub fn try_current() -> Result<Self, TryCurrentError> {
+        context::with_services(|services| {
+            let services = services.ok_or_else(TryCurrentError::no_context)?;
+            Ok(Self {
+                inner: current::downcast(services.clone()),
+            })
+        })?
+    }
+
+    /// Spawns a task onto the runtime. It runs whether or not the handle it returns is awaited.
+    ///
+    /// After the runtime's shutdown the task is cancelled at once.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.inner.spawner.spawn(future, SpawnMeta::new())
+    }
+
+    /// Runs a closure that may block on a thread of the runtime's pool. See
+    /// [`spawn_blocking`](crate::spawn_blocking).
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(&self, func: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.inner.pool.spawn(&self.inner, func, SpawnMeta::new())
+    }
+
+    /// Runs a future to its end on the calling thread, inside of the runtime.
+    ///
+    /// On a current-thread runtime this does not drive tasks, timers or sockets:
+    /// [`Runtime::block_on`](crate::Runtime::block_on) does.
+    ///
+    /// # Panics
+    /// If the future does, and if the thread is driving a runtime's tasks already.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let _region = enter_region(self.inner.scheduler.is_multi_thread());
+        let _guard = self.enter();
+        zokio_task::block_on::block_on(future)
+    }
+
+    /// Which kind of scheduler the runtime has.
+    pub fn runtime_flavor(&self) -> RuntimeFlavor {
+        match self.inner.scheduler.is_multi_thread() {
+            true => RuntimeFlavor::MultiThread,
+            false => RuntimeFlavor::CurrentThread,
+        }
+    }
+
+    /// The runtime's identity.
+    pub fn id(&self) -> Id {
+        self.inner.id
+    }
+
+    /// The runtime's name, if the builder gave it one.
+    pub fn name(&self) -> Option<&str> {
+        self.inner.name.as_deref()
+    }
+
+    /// What the runtime has done so far.
+    pub fn metrics(&self) -> RuntimeMetrics {
+        RuntimeMetrics::new(self.clone())
+    }
+}
+
+/// Marks the thread as driving tasks.
+///
+/// # Panics
+/// If it does so already.
+#[track_caller]
+pub(crate) fn enter_region(block_in_place: bool) -> context::RegionGuard {
+    match context::enter_runtime(block_in_place) {
+        Some(region) => region,
+        None => panic!("{}", error::NESTED),
+    }
+}

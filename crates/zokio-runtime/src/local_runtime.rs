@@ -1,0 +1,118 @@
+//! [`LocalRuntime`]: a current-thread runtime that never leaves its thread, and so runs futures
+//! that may not either.
+#![allow(unsafe_code)]
+
+use crate::builder::Builder;
+use crate::handle::{EnterGuard, Handle};
+use crate::metrics::RuntimeMetrics;
+use crate::runtime::Runtime;
+use std::io;
+use std::marker::PhantomData;
+use std::time::Duration;
+use zokio_task::{JoinHandle, SpawnMeta};
+
+/// Options of a [`LocalRuntime`]. There are none yet.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct LocalOptions {
+    /// Options may come to hold what stays on its thread.
+    _not_send_or_sync: PhantomData<*const ()>,
+}
+
+/// A current-thread runtime that stays on the thread that made it, where
+/// [`spawn_local`](Self::spawn_local) spawns futures that are not `Send`.
+///
+/// # Examples
+/// ```
+/// use std::rc::Rc;
+/// let runtime = zokio_runtime::LocalRuntime::new().unwrap();
+/// let shared = Rc::new(42);
+/// let task = runtime.spawn_local(async move { *shared });
+/// assert_eq!(runtime.block_on(task).unwrap(), 42);
+/// ```
+#[derive(Debug)]
+pub struct LocalRuntime {
+    runtime: Runtime,
+    _not_send_or_sync: PhantomData<*const ()>,
+}
+
+impl LocalRuntime {
+    /// A local runtime with everything enabled and all settings at their defaults.
+    ///
+    /// # Errors
+    /// If the system gives no descriptors.
+    pub fn new() -> io::Result<Self> {
+        Builder::new_current_thread()
+            .enable_all()
+            .build_local(LocalOptions::default())
+    }
+
+    /// The runtime's scheduler must be a current-thread one that nobody else has used yet.
+    pub(crate) fn from_runtime(runtime: Runtime) -> Self {
+        Self {
+            runtime,
+            _not_send_or_sync: PhantomData,
+        }
+    }
+
+    /// The handle of this runtime. It may go to other threads, and spawns futures that are `Send`.
+    pub fn handle(&self) -> &Handle {
+        self.runtime.handle()
+    }
+
+    /// Spawns a future that stays on this thread.
+    #[track_caller]
+    pub fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let spawner = &self.handle().inner.spawner;
+        // SAFETY: this value is neither `Send` nor `Sync`, so the calling thread is the one that
+        // made it, and the one that drops it. Only its `block_on` and its drop run the tasks of
+        // the scheduler: `Handle::block_on` does not drive a current-thread scheduler, and the
+        // shutdown cancels tasks where `wait_shutdown` is called, which is in our drop.
+        unsafe { spawner.spawn_local(future, SpawnMeta::new()) }
+    }
+
+    /// Runs a closure that may block on a thread of the pool. See
+    /// [`spawn_blocking`](crate::spawn_blocking).
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(&self, func: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.runtime.spawn_blocking(func)
+    }
+
+    /// Runs a future to its end, and the runtime's tasks with it. See [`Runtime::block_on`].
+    ///
+    /// # Panics
+    /// If the future does, and if the thread is driving a runtime's tasks already.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    /// Makes this the current runtime of the thread until the guard is dropped. See
+    /// [`Handle::enter`].
+    pub fn enter(&self) -> EnterGuard<'_> {
+        self.runtime.enter()
+    }
+
+    /// What the runtime has done so far.
+    pub fn metrics(&self) -> RuntimeMetrics {
+        self.runtime.metrics()
+    }
+
+    /// See [`Runtime::shutdown_timeout`].
+    pub fn shutdown_timeout(self, duration: Duration) {
+        self.runtime.shutdown_timeout(duration);
+    }
+
+    /// See [`Runtime::shutdown_background`].
+    pub fn shutdown_background(self) {
+        self.runtime.shutdown_background();
+    }
+}

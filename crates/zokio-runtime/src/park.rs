@@ -1,0 +1,136 @@
+//! Where a worker waits: its driver and its timers in one place.
+//!
+//! A turn submits and drains the driver, fires what timers are due, and in between waits for the
+//! nearer of the two. With a paused clock there is no waiting for timers: when nothing else is
+//! ready, the clock jumps to the next one.
+//!
+//! Invariant: timers are announced ([`TimerHandle::begin_wait`]) before the driver waits, so that
+//! an earlier timer from another thread ends the wait.
+
+use std::task::Waker;
+use std::time::{Duration, Instant};
+use zokio_base::clock::Clock;
+use zokio_base::park::{Park, Unpark, WakeSink};
+use zokio_base::sync::Arc;
+use zokio_base::sync::std_atomic::{AtomicBool, Ordering};
+use zokio_driver::{DriverUnparker, WorkerDriver};
+use zokio_time::TimerHandle;
+
+/// The place where one worker waits.
+#[derive(Debug)]
+pub(crate) struct WorkerPark {
+    driver: WorkerDriver,
+    timers: Option<TimerHandle>,
+    clock: Clock,
+    woken: Arc<AtomicBool>,
+}
+
+/// Ends the waits of one worker.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerUnpark {
+    driver: DriverUnparker,
+    /// Somebody wanted the worker since it last looked: a paused clock must not jump then.
+    woken: Arc<AtomicBool>,
+}
+
+impl Unpark for WorkerUnpark {
+    fn unpark(&self) {
+        // Release pairs with the acquire in `jump`.
+        self.woken.store(true, Ordering::Release);
+        self.driver.unpark();
+    }
+}
+
+/// Counts what passes through to another sink.
+struct Counting<'a, S> {
+    sink: &'a mut S,
+    count: usize,
+}
+
+impl<S: WakeSink> WakeSink for Counting<'_, S> {
+    fn wake(&mut self, waker: Waker) {
+        self.count += 1;
+        self.sink.wake(waker);
+    }
+}
+
+impl WorkerPark {
+    pub(crate) fn new(driver: WorkerDriver, timers: Option<TimerHandle>, clock: Clock) -> Self {
+        Self {
+            driver,
+            timers,
+            clock,
+            woken: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    fn fire<S: WakeSink>(&self, sink: &mut S) {
+        if let Some(timers) = &self.timers {
+            timers.process(self.driver.index(), self.clock.now(), sink);
+        }
+    }
+
+    /// With a paused clock and nothing else ready, moves the clock to the next timer. Returns
+    /// whether the worker has something to do now.
+    fn jump<S: WakeSink>(&mut self, sink: &mut S) -> bool {
+        let mut counting = Counting { sink, count: 0 };
+        self.driver.poll(&mut counting);
+        self.fire(&mut counting);
+        // Acquire pairs with the release in `unpark`.
+        if counting.count > 0 || self.woken.swap(false, Ordering::Acquire) {
+            return true;
+        }
+        let jumped = self.timers.as_ref().is_some_and(TimerHandle::jump_to_next);
+        if jumped {
+            self.fire(sink);
+        }
+        jumped
+    }
+}
+
+impl Park for WorkerPark {
+    type Unpark = WorkerUnpark;
+
+    fn unparker(&self) -> WorkerUnpark {
+        WorkerUnpark {
+            driver: self.driver.unparker(),
+            woken: self.woken.clone(),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.timers
+            .as_ref()
+            .and_then(|timers| timers.next_deadline(self.driver.index()))
+    }
+
+    fn poll<S: WakeSink>(&mut self, sink: &mut S) {
+        self.driver.poll(sink);
+        self.fire(sink);
+    }
+
+    fn park<S: WakeSink>(&mut self, limit: Option<Duration>, sink: &mut S) {
+        if self.clock.is_paused() && self.jump(sink) {
+            return;
+        }
+        let index = self.driver.index();
+        let timer = self
+            .timers
+            .as_ref()
+            .and_then(|timers| timers.begin_wait(index));
+        let limit = match (limit, timer) {
+            (Some(limit), Some(timer)) => Some(limit.min(timer)),
+            (limit, timer) => limit.or(timer),
+        };
+        self.driver.park(limit, None, sink);
+        self.fire(sink);
+    }
+
+    fn shutdown<S: WakeSink>(&mut self, sink: &mut S) {
+        // Shutting the timers down twice does nothing; each worker does it, none is the last.
+        if let Some(timers) = &self.timers {
+            timers.shutdown(sink);
+        }
+        self.driver.shutdown(sink);
+    }
+}

@@ -1,0 +1,184 @@
+//! [`Runtime`]: the owner. Dropping it shuts everything down.
+//!
+//! # Shutdown
+//!
+//! 1. The scheduler closes its shards and cancels every task, inside of the runtime's context: on
+//!    its workers, or here where no thread runs them. The last worker shuts the drivers down.
+//! 2. The pool refuses new closures, drops those that wait, and the threads end when what they
+//!    run returns.
+//! 3. The caller waits for both, as long as it said.
+
+use crate::builder::Builder;
+use crate::handle::{EnterGuard, Handle, enter_region};
+use crate::metrics::RuntimeMetrics;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+use zokio_base::clock;
+use zokio_task::JoinHandle;
+use zokio_task::context::{self, Region};
+
+/// An asynchronous runtime: scheduler, timers, I/O driver and a pool for what blocks.
+///
+/// Dropping it cancels every task at its next `.await`, and waits until all of its threads have
+/// ended: closures given to `spawn_blocking` that have begun are waited for, however long they take.
+/// [`shutdown_timeout`](Self::shutdown_timeout) and
+/// [`shutdown_background`](Self::shutdown_background) do not wait that long.
+///
+/// # Panics
+/// Dropping a runtime inside of an asynchronous context panics, since it would block the thread.
+///
+/// # Examples
+/// ```
+/// let runtime = zokio_runtime::Runtime::new().unwrap();
+/// assert_eq!(runtime.block_on(async { 6 * 7 }), 42);
+/// ```
+pub struct Runtime {
+    handle: Handle,
+    /// Whether the shutdown was asked for with words of its own.
+    is_shut_down: bool,
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime")
+            .field("handle", &self.handle)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Runtime {
+    /// A multi-thread runtime with everything enabled and all settings at their defaults.
+    ///
+    /// # Errors
+    /// If the system gives no threads or descriptors.
+    pub fn new() -> io::Result<Self> {
+        Builder::new_multi_thread().enable_all().build()
+    }
+
+    pub(crate) fn from_handle(handle: Handle) -> Self {
+        Self {
+            handle,
+            is_shut_down: false,
+        }
+    }
+
+    /// The handle of this runtime.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Spawns a task onto the runtime. See [`Handle::spawn`].
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// let task = runtime.spawn(async { "done" });
+    /// assert_eq!(runtime.block_on(task).unwrap(), "done");
+    /// ```
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.spawn(future)
+    }
+
+    /// Runs a closure that may block on a thread of the pool. See
+    /// [`spawn_blocking`](crate::spawn_blocking).
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(&self, func: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.handle.spawn_blocking(func)
+    }
+
+    /// Runs a future to its end on the calling thread. A current-thread runtime runs its tasks,
+    /// timers and I/O here as well; if several threads call this, one of them does.
+    ///
+    /// # Panics
+    /// If the future does, and if the thread is driving a runtime's tasks already.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        if self.handle.inner.scheduler.is_multi_thread() {
+            return self.handle.block_on(future);
+        }
+        // The scheduler enters the region itself, for each turn of driving; ask first, to panic
+        // with the caller's place.
+        drop(enter_region(false));
+        let _guard = self.handle.enter();
+        self.handle.inner.scheduler.block_on(future)
+    }
+
+    /// Makes this the current runtime of the thread until the guard is dropped. See
+    /// [`Handle::enter`].
+    pub fn enter(&self) -> EnterGuard<'_> {
+        self.handle.enter()
+    }
+
+    /// What the runtime has done so far.
+    pub fn metrics(&self) -> RuntimeMetrics {
+        self.handle.metrics()
+    }
+
+    /// Shuts the runtime down, and waits `duration` at most for what cannot be cancelled: closures
+    /// of `spawn_blocking` that have begun, and tasks that do not return from their poll. What has
+    /// not ended by then goes on on its own thread.
+    ///
+    /// # Panics
+    /// Inside of an asynchronous context, unless `duration` is zero.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// runtime.spawn_blocking(|| std::thread::sleep(Duration::from_millis(50)));
+    /// runtime.shutdown_timeout(Duration::from_millis(1));
+    /// ```
+    pub fn shutdown_timeout(mut self, duration: Duration) {
+        self.shut_down(Some(duration));
+    }
+
+    /// Shuts the runtime down without waiting for anything: may be called anywhere. Threads end by
+    /// themselves when what they run returns.
+    pub fn shutdown_background(self) {
+        self.shutdown_timeout(Duration::ZERO);
+    }
+
+    fn shut_down(&mut self, timeout: Option<Duration>) {
+        if std::mem::replace(&mut self.is_shut_down, true) {
+            return;
+        }
+        let inner = &self.handle.inner;
+        inner.scheduler.begin_shutdown();
+        if timeout != Some(Duration::ZERO) && context::region() != Region::Outside {
+            // What can be said without waiting is said; a second panic would abort.
+            inner.pool.close();
+            if std::thread::panicking() {
+                return;
+            }
+            // A literal, so that the payload is a `&'static str`.
+            panic!(
+                "Cannot drop a runtime in a context where blocking is not allowed. This happens \
+                 when a runtime is dropped from within an asynchronous context."
+            );
+        }
+        let begun = clock::real_now();
+        {
+            let _guard = self.handle.enter();
+            inner.scheduler.wait_shutdown(timeout);
+            inner.pool.close();
+        }
+        let left = timeout.map(|timeout| timeout.saturating_sub(begun.elapsed()));
+        inner.pool.wait(left);
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.shut_down(None);
+    }
+}

@@ -1,0 +1,256 @@
+//! Runtimes of both kinds, from build to shutdown.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use zokio_runtime::{Builder, Handle, LocalRuntime, Runtime, RuntimeFlavor, spawn};
+use zokio_time::{advance, sleep, timeout};
+
+fn both(test: impl Fn(Runtime)) {
+    test(Builder::new_current_thread().enable_all().build().unwrap());
+    test(
+        Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap(),
+    );
+}
+
+#[test]
+fn tasks_run_and_are_joined() {
+    both(|runtime| {
+        let sum = runtime.block_on(async {
+            let tasks: Vec<_> = (0..1_000_u64)
+                .map(|number| spawn(async move { number }))
+                .collect();
+            let mut sum = 0;
+            for task in tasks {
+                sum += task.await.unwrap();
+            }
+            sum
+        });
+        assert_eq!(sum, 499_500);
+        assert_eq!(runtime.metrics().num_alive_tasks(), 0);
+    });
+}
+
+#[test]
+fn timers_fire_in_order_and_on_time() {
+    both(|runtime| {
+        let begun = Instant::now();
+        let order = runtime.block_on(async {
+            let tasks: Vec<_> = [30, 10, 20]
+                .into_iter()
+                .map(|ms| {
+                    spawn(async move {
+                        sleep(Duration::from_millis(ms)).await;
+                        Instant::now()
+                    })
+                })
+                .collect();
+            let mut fired = Vec::new();
+            for task in tasks {
+                fired.push(task.await.unwrap());
+            }
+            fired
+        });
+        assert!(order[1] <= order[2] && order[2] <= order[0]);
+        assert!(begun.elapsed() >= Duration::from_millis(30));
+        let late = runtime.block_on(async {
+            timeout(Duration::from_millis(1), std::future::pending::<()>()).await
+        });
+        assert!(late.is_err());
+    });
+}
+
+#[test]
+fn a_paused_clock_jumps_to_the_next_timer() {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let begun = Instant::now();
+    runtime.block_on(async {
+        let start = zokio_time::Instant::now();
+        sleep(Duration::from_secs(3_600)).await;
+        assert_eq!(start.elapsed(), Duration::from_secs(3_600));
+        advance(Duration::from_secs(5)).await;
+        assert_eq!(start.elapsed(), Duration::from_secs(3_605));
+        // A closure that runs keeps the clock where it is.
+        let blocking = zokio_runtime::spawn_blocking(|| {
+            std::thread::sleep(Duration::from_millis(20));
+        });
+        let limit = timeout(Duration::from_millis(10), blocking);
+        limit.await.expect("no time passes").unwrap();
+    });
+    assert!(begun.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
+fn dropping_the_runtime_drops_every_task_in_its_context() {
+    struct OnDrop(Arc<AtomicUsize>);
+    impl Drop for OnDrop {
+        fn drop(&mut self) {
+            // The context is still there.
+            let _ = Handle::current();
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    both(|runtime| {
+        let dropped = Arc::new(AtomicUsize::new(0));
+        for _ in 0..100 {
+            let guard = OnDrop(dropped.clone());
+            runtime.spawn(async move {
+                let _guard = guard;
+                std::future::pending::<()>().await;
+            });
+        }
+        let handle = runtime.handle().clone();
+        drop(runtime);
+        assert_eq!(dropped.load(Ordering::SeqCst), 100);
+        let late = zokio_task::block_on::block_on(handle.spawn(async {}));
+        assert!(late.unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
+fn wakes_from_foreign_threads_arrive() {
+    both(|runtime| {
+        let (sender, receiver) = zokio_sync::oneshot::channel();
+        let other = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(5));
+            sender.send(7).unwrap();
+        });
+        assert_eq!(runtime.block_on(receiver).unwrap(), 7);
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn block_in_place_lets_the_other_tasks_go_on() {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (sender, receiver) = zokio_sync::oneshot::channel();
+        let blocked = spawn(async move {
+            zokio_runtime::block_in_place(|| {
+                let inner = Handle::current();
+                inner.block_on(async { receiver.await.unwrap() })
+            })
+        });
+        let other = spawn(async move {
+            sleep(Duration::from_millis(1)).await;
+            sender.send(5).unwrap();
+        });
+        other.await.unwrap();
+        assert_eq!(blocked.await.unwrap(), 5);
+    });
+}
+
+#[test]
+fn several_threads_block_on_one_current_thread_runtime() {
+    let runtime = Arc::new(Builder::new_current_thread().enable_all().build().unwrap());
+    let threads: Vec<_> = (0..4)
+        .map(|number| {
+            let runtime = runtime.clone();
+            std::thread::spawn(move || {
+                runtime.block_on(async move {
+                    for _ in 0..20 {
+                        spawn(async { sleep(Duration::from_micros(200)).await })
+                            .await
+                            .unwrap();
+                    }
+                    number
+                })
+            })
+        })
+        .collect();
+    let sum: i32 = threads
+        .into_iter()
+        .map(|thread| thread.join().unwrap())
+        .sum();
+    assert_eq!(sum, 6);
+}
+
+#[test]
+fn a_local_runtime_runs_futures_that_are_not_send() {
+    let runtime = LocalRuntime::new().unwrap();
+    let count = Rc::new(Cell::new(0));
+    for _ in 0..3 {
+        let count = count.clone();
+        runtime.spawn_local(async move {
+            sleep(Duration::from_millis(1)).await;
+            count.set(count.get() + 1);
+        });
+    }
+    runtime.block_on(async { sleep(Duration::from_millis(20)).await });
+    assert_eq!(count.get(), 3);
+}
+
+#[test]
+#[should_panic(expected = "Cannot start a runtime from within a runtime")]
+fn block_on_does_not_nest() {
+    let runtime = Runtime::new().unwrap();
+    runtime.block_on(async { Handle::current().block_on(async {}) });
+}
+
+#[test]
+fn dropping_a_runtime_inside_of_one_panics() {
+    both(|runtime| {
+        let inner = Builder::new_current_thread().build().unwrap();
+        let error = runtime
+            .block_on(async move { spawn(async move { drop(inner) }).await })
+            .unwrap_err();
+        let payload = error.into_panic();
+        let text = payload.downcast_ref::<&'static str>().unwrap();
+        assert!(text.starts_with("Cannot drop a runtime in a context where blocking"));
+    });
+}
+
+#[test]
+fn shutdown_with_a_time_limit_does_not_wait_for_what_blocks() {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    runtime.spawn_blocking(move || wait.recv());
+    let begun = Instant::now();
+    runtime.shutdown_timeout(Duration::from_millis(20));
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    drop(release);
+}
+
+#[test]
+fn handles_say_what_they_are() {
+    both(|runtime| {
+        let expected = match runtime.metrics().num_workers() {
+            1 => RuntimeFlavor::CurrentThread,
+            _ => RuntimeFlavor::MultiThread,
+        };
+        assert_eq!(runtime.handle().runtime_flavor(), expected);
+    });
+    assert!(Handle::try_current().unwrap_err().is_missing_context());
+}
+
+#[test]
+fn a_thousand_runtimes_leave_nothing_behind() {
+    let descriptors = || std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    drop(Runtime::new().unwrap());
+    let before = descriptors();
+    for _ in 0..200 {
+        both(|runtime| {
+            runtime.block_on(async { spawn(async {}).await.unwrap() });
+        });
+    }
+    // Other tests of this process may hold a few at the moment.
+    assert!(descriptors() < before + 100);
+}
