@@ -348,6 +348,11 @@ impl Seat {
         matches!(*self.holder.lock(), Holder::Free)
     }
 
+    /// Whether a thread holds the seat.
+    pub(crate) fn is_held(&self) -> bool {
+        matches!(*self.holder.lock(), Holder::Held(_))
+    }
+
     /// The tenure that holds the seat.
     pub(crate) fn holder(&self) -> Option<Arc<Tenure>> {
         match &*self.holder.lock() {

@@ -1,9 +1,10 @@
 //! The monitor: finds tasks that block their worker's thread, and has another thread go on with
-//! the worker's core.
+//! the worker's core. The core of a current-thread scheduler cannot be moved; there, stalls are
+//! only reported, if that is asked for.
 //!
-//! One thread for each multi-thread scheduler. While workers are awake it looks at them
+//! One thread for each scheduler that is watched. While workers are awake it looks at them
 //! [`TICKS_PER_THRESHOLD`] times within the threshold; once all of them sleep it sleeps too, for
-//! good, and the first worker that rises rings its [`Bell`] (PROTOCOL.md, steps N).
+//! good, and the first worker that rises, or is claimed, rings its [`Bell`] (PROTOCOL.md, steps N).
 //!
 //! A poll is stalled when it has lasted for the threshold and its thread either waits in the
 //! kernel, or computes while a core of the machine is idle. A thread that wants to run and may not
@@ -167,7 +168,7 @@ impl<P: Park + Send + 'static, Q: Policy> Monitor<P, Q> {
             self.look(&scheduler);
             let quiet = self.is_quiet(&scheduler);
             drop(scheduler);
-            if quiet && shared.bell.fall_asleep(|| shared.idle.awake()) {
+            if quiet && shared.bell.fall_asleep(|| shared.active()) {
                 parker.park();
             } else {
                 parker.park_timeout(tick);
@@ -180,7 +181,7 @@ impl<P: Park + Send + 'static, Q: Policy> Monitor<P, Q> {
         let shared = &scheduler.shared;
         let parks = shared.lanes.iter().map(|lane| lane.stats.parks.get()).sum();
         let before = std::mem::replace(&mut self.parks, parks);
-        before == parks && shared.idle.awake() == 0
+        before == parks && shared.active() == 0
     }
 
     /// One look at all workers.
@@ -206,6 +207,7 @@ impl<P: Park + Send + 'static, Q: Policy> Monitor<P, Q> {
         lasted: Duration,
         now: Instant,
     ) {
+        let may_take = self.may_take(scheduler);
         let Some(seen) = self.watches[index].seen.as_mut() else {
             return;
         };
@@ -213,13 +215,18 @@ impl<P: Park + Send + 'static, Q: Policy> Monitor<P, Q> {
             return;
         };
         let had_processor = seen.had_processor(probe, now);
-        if seen.reported && self.detached.len() >= scheduler.policy().detached_max() {
+        if seen.reported && !may_take {
             return;
         }
         let stalled = probe.blocked || (had_processor && self.has_idle_core(scheduler));
         if stalled {
             self.contain(scheduler, index, lasted, probe.blocked);
         }
+    }
+
+    /// Whether cores can be moved at all, and there are not too many threads without one.
+    fn may_take(&self, scheduler: &Scheduler<P, Q>) -> bool {
+        scheduler.is_multi_thread() && self.detached.len() < scheduler.policy().detached_max()
     }
 
     /// Whether fewer of our threads want to run than there are cores.
@@ -246,6 +253,7 @@ impl<P: Park + Send + 'static, Q: Policy> Monitor<P, Q> {
         lasted: Duration,
         blocked: bool,
     ) {
+        let may_take = self.may_take(scheduler);
         let Some(seen) = self.watches[index].seen.as_mut() else {
             return;
         };
@@ -256,7 +264,7 @@ impl<P: Park + Send + 'static, Q: Policy> Monitor<P, Q> {
         }
         let seat = &scheduler.shared.lanes[index].seat;
         let mut contained = false;
-        if self.detached.len() < scheduler.policy().detached_max() {
+        if may_take {
             let Some(tenure) = seat.take(glimpse.word, sys::barrier) else {
                 // The poll ended, or touched its core just now: it is alive.
                 return;

@@ -87,6 +87,13 @@ pub trait Policy: Send + Sync + 'static {
         Some(STALL_THRESHOLD)
     }
 
+    /// Whether stalls of a current-thread scheduler are reported. Its core cannot be moved, and the
+    /// reports cost a thread, so they are off by default.
+    #[inline]
+    fn report_stalls(&self) -> bool {
+        false
+    }
+
     /// How many threads that lost their core may be blocked at a time.
     #[inline]
     fn detached_max(&self) -> usize {

@@ -118,7 +118,8 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
         let count = lanes.len() as u32;
         let shared = Arc::new(Shared {
             lifo: multi_thread && policy.lifo_slot(),
-            watched: containment == Containment::On,
+            watched: containment == Containment::On
+                || (!multi_thread && policy.report_stalls() && policy.stall_threshold().is_some()),
             policy,
             lanes,
             idle: Idle::new(count),
@@ -142,15 +143,18 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
         })
     }
 
-    /// Starts the worker threads, and the monitor if stalls are contained.
+    /// Starts the worker threads of a multi-thread scheduler, and the monitor if stalls are
+    /// contained or reported.
     ///
     /// # Errors
     /// If a thread could not be had. The caller then shuts the scheduler down.
     pub fn start(self: &Arc<Self>) -> io::Result<()> {
-        for index in 0..self.workers() {
-            self.host_worker(index)?;
+        if self.multi_thread {
+            for index in 0..self.workers() {
+                self.host_worker(index)?;
+            }
         }
-        if self.containment == Containment::On {
+        if self.shared.watched {
             monitor::start(self)?;
         }
         Ok(())

@@ -100,6 +100,14 @@ impl<P: Park, Q: Policy> Shared<P, Q> {
         }
     }
 
+    /// How many workers the monitor has to watch: those that are awake, if a thread runs any.
+    pub(crate) fn active(&self) -> u64 {
+        match self.lanes.iter().any(|lane| lane.seat.is_held()) {
+            true => self.idle.awake(),
+            false => 0,
+        }
+    }
+
     /// The calling thread's worker, if it is one of ours.
     #[inline]
     pub(crate) fn here<'a>(&self) -> Option<(usize, &'a Local)> {

@@ -106,6 +106,7 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
             return None;
         }
         lane.stats.thread.set(u64::from(thread));
+        scheduler.shared.bell.ring_if_asleep();
         let local = Box::new(Local {
             tenure,
             hand_over: scheduler.clone(),

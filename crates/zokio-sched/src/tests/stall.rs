@@ -190,3 +190,32 @@ fn an_idle_scheduler_sleeps() {
     send.send(()).unwrap();
     wait(stuck).unwrap();
 }
+
+/// The core of a current-thread scheduler stays, but the culprit is named; between two `block_on`s
+/// the monitor sleeps.
+#[test]
+fn a_current_thread_scheduler_reports() {
+    if sys::probe(sys::thread_id()).is_none() {
+        return;
+    }
+    let settings = watched(Duration::from_millis(4));
+    let sched = Sched::current_thread(Still::new(), settings.clone());
+    sched.start().unwrap();
+    eventually(|| sched.shared.bell.is_asleep());
+    for round in 1..3 {
+        let inner = sched.clone();
+        sched.block_on(async move {
+            spawn(&inner, async {
+                thread::sleep(Duration::from_millis(60));
+            })
+            .await
+            .unwrap();
+        });
+        let stalls = settings.stalls.lock().clone();
+        assert_eq!(stalls.len(), round);
+        assert!(stalls.iter().all(|stall| stall.blocked && !stall.contained));
+        eventually(|| sched.shared.bell.is_asleep());
+    }
+    sched.begin_shutdown();
+    assert!(sched.wait_shutdown(None));
+}

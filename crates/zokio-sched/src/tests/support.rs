@@ -131,6 +131,9 @@ impl Policy for Settings {
     fn detached_max(&self) -> usize {
         self.detached_max
     }
+    fn report_stalls(&self) -> bool {
+        true
+    }
     fn on_stall(&self, report: &StallReport) {
         self.stalls.lock().push(report.clone());
     }
