@@ -2,7 +2,7 @@
 //!
 //! Ids are unique within the process for the life of the process, in no promised order. Each
 //! thread draws them from a block of its own, so that spawning touches the shared counter once in
-//! [`BLOCK_LEN`] tasks.
+//! `BLOCK_LEN` tasks.
 
 use std::cell::Cell;
 use std::fmt;

@@ -3,7 +3,7 @@
 
 use super::{OnDrop, YieldOnce, bind, spawn};
 use crate::testing::{Ledger, Queue, join_now, poll_join};
-use crate::{Id, JoinError, context};
+use crate::{Id, JoinError, JoinHandle, Shard, context};
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -169,82 +169,111 @@ impl Drop for NotesTask {
     }
 }
 
-#[test]
-fn the_task_is_current_while_its_parts_are_dropped() {
-    let (queue, shard) = Queue::with_shard();
-    let notes = Arc::new(Mutex::new(Vec::new()));
-    let note = || NotesTask(notes.clone());
-    let check = |id: Id| {
-        assert_eq!(std::mem::take(&mut *notes.lock()), [Some(id)]);
-        assert_eq!(context::task(), None);
-    };
+/// A shard and what the dropped parts of its tasks have noted.
+struct Notes {
+    queue: Arc<Queue>,
+    shard: Arc<Shard>,
+    notes: Arc<Mutex<Vec<Option<Id>>>>,
+}
 
-    // The future, at its end.
-    let part = note();
-    let join = spawn(&queue, &shard, async move {
-        YieldOnce::default().await;
-        let _part = &part;
-    });
-    queue.run_all();
-    check(join.id());
-    drop(join);
-
-    // The future, aborted while idle, and before its first poll.
-    for polled in [true, false] {
-        let part = note();
-        let join = spawn(&queue, &shard, async move {
-            pending::<()>().await;
-            drop(part);
-        });
-        if polled {
-            queue.run_all();
+impl Notes {
+    fn new() -> Self {
+        let (queue, shard) = Queue::with_shard();
+        let notes = Arc::default();
+        Self {
+            queue,
+            shard,
+            notes,
         }
-        join.abort();
-        queue.run_all();
-        check(join.id());
     }
 
-    // The output, by the task and by the handle, inside of another task.
-    let part = note();
-    let join = spawn(&queue, &shard, async move { part });
+    fn part(&self) -> NotesTask {
+        NotesTask(self.notes.clone())
+    }
+
+    /// A task whose future keeps a part for ever.
+    fn spawn_pending(&self) -> JoinHandle<()> {
+        let part = self.part();
+        spawn(&self.queue, &self.shard, async move {
+            pending::<()>().await;
+            drop(part);
+        })
+    }
+
+    /// A task whose output is a part.
+    fn spawn_output(&self) -> JoinHandle<NotesTask> {
+        let part = self.part();
+        spawn(&self.queue, &self.shard, async move { part })
+    }
+
+    /// Exactly one part was dropped, with `id` current, which it no longer is.
+    fn check(self, id: Option<Id>) {
+        self.queue.run_all();
+        assert_eq!(std::mem::take(&mut *self.notes.lock()), [id]);
+        assert_eq!(context::task(), None);
+        assert_eq!(Arc::strong_count(&self.shard), 1);
+    }
+}
+
+#[test]
+fn the_task_is_current_while_its_future_is_dropped() {
+    // At its end.
+    let notes = Notes::new();
+    let part = notes.part();
+    let id = spawn(&notes.queue, &notes.shard, async move {
+        YieldOnce::default().await;
+        let _part = &part;
+    })
+    .id();
+    notes.check(Some(id));
+
+    // Aborted while idle, and before its first poll.
+    for polled in [true, false] {
+        let notes = Notes::new();
+        let join = notes.spawn_pending();
+        if polled {
+            notes.queue.run_all();
+        }
+        join.abort();
+        let id = join.id();
+        drop(join);
+        notes.check(Some(id));
+    }
+
+    // By the shutdown, and refused after it.
+    let notes = Notes::new();
+    let id = notes.spawn_pending().id();
+    notes.shard.shutdown_all();
+    notes.check(Some(id));
+    let notes = Notes::new();
+    notes.shard.shutdown_all();
+    let id = notes.spawn_pending().id();
+    notes.check(Some(id));
+}
+
+#[test]
+fn the_task_is_current_while_its_output_is_dropped() {
+    // By the task.
+    let notes = Notes::new();
+    let id = notes.spawn_output().id();
+    notes.check(Some(id));
+
+    // By the handle, inside of another task.
+    let notes = Notes::new();
+    let join = notes.spawn_output();
     let id = join.id();
-    drop(join);
-    queue.run_all();
-    check(id);
-    let part = note();
-    let join = spawn(&queue, &shard, async move { part });
-    let id = join.id();
-    queue.run_all();
+    notes.queue.run_all();
     let outer = Id::next();
     let guard = context::enter_task(Some(outer));
     drop(join);
     assert_eq!(context::task(), Some(outer));
     drop(guard);
-    check(id);
+    notes.check(Some(id));
 
-    // The output that was taken belongs to whoever took it.
-    let part = note();
-    let join = spawn(&queue, &shard, async move { part });
-    queue.run_all();
+    // What was taken belongs to whoever took it.
+    let notes = Notes::new();
+    let join = notes.spawn_output();
+    notes.queue.run_all();
     drop(join_now(join).unwrap());
-    assert_eq!(std::mem::take(&mut *notes.lock()), [None]);
-
-    // The future, by the shutdown.
-    let part = note();
-    let join = spawn(&queue, &shard, async move {
-        pending::<()>().await;
-        drop(part);
-    });
-    shard.shutdown_all();
-    check(join.id());
-    drop(join);
-
-    // The future, refused.
-    let part = note();
-    let join = spawn(&queue, &shard, async move { drop(part) });
-    check(join.id());
-    drop(join);
-    // The shutdown has left its notification in the queue.
-    queue.run_all();
-    assert_eq!(Arc::strong_count(&shard), 1);
+    notes.check(None);
 }
