@@ -73,6 +73,7 @@ fn claim(slot: &AtomicPtr<Place>, wanted: *mut Place) -> bool {
     // Relaxed throughout: a place is constant data of the program, nothing is published with it.
     let mut found = slot.load(Ordering::Relaxed);
     if found.is_null() {
+        // Relaxed pairs with nothing, as above: only who comes first matters.
         found = slot
             .compare_exchange(
                 std::ptr::null_mut(),
