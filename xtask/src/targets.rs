@@ -17,6 +17,10 @@ const TARGETS: &[&str] = &[
     "x86_64-pc-windows-gnu",
 ];
 
+/// Import libraries are made even by a check.
+const WINDOWS: &[(&str, &str)] =
+    &[("binutils-mingw-w64-x86-64", "/usr/bin/x86_64-w64-mingw32-dlltool")];
+
 /// Checks the given targets, or all.
 pub(crate) fn run(args: &[String]) -> Outcome {
     toolchain::ensure(toolchain::BUILD_STD)?;
@@ -25,6 +29,9 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     } else {
         args.iter().map(String::as_str).collect()
     };
+    if wanted.iter().any(|target| target.contains("windows")) {
+        toolchain::ensure(WINDOWS)?;
+    }
     let folder = cmd::target_dir().join("targets");
     let (mut rows, mut failed) = (Vec::new(), Vec::new());
     for target in wanted {

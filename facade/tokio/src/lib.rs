@@ -21,3 +21,5 @@
 pub const ZOKIO_FACADE: &str = env!("CARGO_PKG_VERSION");
 
 pub use zokio::*;
+// In place of `main` and `test` above.
+pub use zokio_macros::{main_tokio as main, test_tokio as test};

@@ -44,7 +44,7 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     ("zokio-util", &["zokio"]),
-    ("tokio", &["zokio"]),
+    ("tokio", &["zokio", "zokio-macros"]),
     ("zokio-examples", &["zokio", "zokio-util", "tokio"]),
     (
         "zokio-stress",
