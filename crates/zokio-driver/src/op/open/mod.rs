@@ -18,8 +18,8 @@ use std::io;
 pub struct Open {
     path: OpPath,
     how: OpenHow,
-    /// Kept open until the operation is over: a pipe's writer has already seen this reader.
-    held: Option<File>,
+    /// Opening it may wait without bound: it is a pipe, or a device.
+    is_special: bool,
 }
 
 impl Open {
@@ -28,13 +28,13 @@ impl Open {
         Self {
             path,
             how,
-            held: None,
+            is_special: false,
         }
     }
 
     /// Opens it here and now, if that needs no waiting.
     pub fn try_now(&mut self) -> Option<io::Result<File>> {
-        match now::open(&self.path, &self.how, &mut self.held) {
+        match now::open(&self.path, &self.how, &mut self.is_special) {
             Speculated::Done(result) => Some(result),
             Speculated::NotNow | Speculated::Never => None,
         }
@@ -63,6 +63,6 @@ impl Operation for Open {
 
     fn prefers_offload(&self) -> bool {
         // A pipe may wait for its other end for ever, which a thread of the kernel's few would do.
-        self.held.is_some() || !self.how.fits_the_ring()
+        self.is_special || !self.how.fits_the_ring()
     }
 }

@@ -9,17 +9,19 @@
 //!
 //! 1. A try either does the whole thing, with the result that the blocking call would have had, or
 //!    changes nothing.
-//! 2. Opening a pipe may wait for its other end, and opening a device may do anything: such files
-//!    are left to the operation. A pipe that the try has already opened for reading stays open
-//!    until the real open has happened, so that its writer sees one reader throughout.
+//! 2. A name is first looked up without opening what it names. Opening a pipe may wait for its
+//!    other end and opening a device may do anything: those are left to the operation, on a thread
+//!    of its own.
+//! 3. A file system without a device of its own may be a program's, even this one's, or another
+//!    machine's: asking it may wait. Those are left to the operation as well.
 #![allow(unsafe_code)]
 
 use super::Speculated;
 use crate::op::{At, OpPath, OpenHow};
 use std::fs::{File, Metadata};
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd};
-use std::os::unix::fs::FileTypeExt;
 
 /// `struct open_how` of the kernel's interface.
 #[repr(C)]
@@ -113,9 +115,47 @@ fn openat2_cached(path: &OpPath, flags: i32) -> Speculated<io::Result<File>> {
     }
 }
 
-/// Opens a file whose name is cached. `held` gets a descriptor that has to stay open until the
-/// real open is over (invariant 2).
-pub fn open(path: &OpPath, how: &OpenHow, held: &mut Option<File>) -> Speculated<io::Result<File>> {
+/// What a place is, as far as that is known without asking whoever keeps the file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Nature {
+    /// A regular file or a directory on a device.
+    Plain,
+    /// Something else on a device: a pipe, a socket, a device, a symbolic link.
+    Special,
+    /// On a file system without a device (invariant 3).
+    Remote,
+}
+
+fn nature_of(file: &File) -> Option<Nature> {
+    let mut answer = MaybeUninit::<libc::statx>::zeroed();
+    // SAFETY: the empty path means the descriptor, which is open; the answer has room.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_statx,
+            file.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC,
+            libc::STATX_TYPE,
+            answer.as_mut_ptr(),
+        )
+    };
+    if result != 0 {
+        return None;
+    }
+    // SAFETY: zero bits are a valid `statx`, and the kernel wrote valid fields over them.
+    let answer = unsafe { answer.assume_init() };
+    let kind = u32::from(answer.stx_mode) & libc::S_IFMT;
+    Some(if answer.stx_dev_major == 0 {
+        Nature::Remote
+    } else if kind == libc::S_IFREG || kind == libc::S_IFDIR {
+        Nature::Plain
+    } else {
+        Nature::Special
+    })
+}
+
+/// Opens a file whose name is cached. `is_special` is set if opening it may wait without bound.
+pub fn open(path: &OpPath, how: &OpenHow, is_special: &mut bool) -> Speculated<io::Result<File>> {
     let Some(flags) = how.flags() else {
         return Speculated::NotNow;
     };
@@ -123,22 +163,25 @@ pub fn open(path: &OpPath, how: &OpenHow, held: &mut Option<File>) -> Speculated
     if flags & (libc::O_CREAT | libc::O_TRUNC) != 0 || how.has_custom_flags() {
         return Speculated::NotNow;
     }
-    // Without O_NONBLOCK a pipe would wait here for its other end.
+    let place = match openat2_cached(path, libc::O_PATH) {
+        Speculated::Done(Ok(place)) => place,
+        other => return other,
+    };
+    let nature = nature_of(&place);
+    drop(place);
+    match nature {
+        Some(Nature::Plain) => {}
+        Some(Nature::Special) => {
+            *is_special = true;
+            return Speculated::NotNow;
+        }
+        Some(Nature::Remote) | None => return Speculated::NotNow,
+    }
+    // O_NONBLOCK makes a lease that somebody holds an error, which the operation then waits for.
     let file = match openat2_cached(path, flags | libc::O_NONBLOCK) {
         Speculated::Done(Ok(file)) => file,
         other => return other,
     };
-    let kind = match file.metadata() {
-        Ok(metadata) => metadata.file_type(),
-        Err(_) => return Speculated::NotNow,
-    };
-    if kind.is_fifo() {
-        *held = Some(file);
-        return Speculated::NotNow;
-    }
-    if !kind.is_file() && !kind.is_dir() {
-        return Speculated::NotNow;
-    }
     // SAFETY: sets the status flags of our own descriptor to what was asked for.
     let set = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFL, flags & libc::O_APPEND) };
     if set == 0 {
@@ -156,7 +199,7 @@ pub fn metadata(path: &OpPath, follow: bool) -> Speculated<io::Result<Metadata>>
         libc::O_PATH | libc::O_NOFOLLOW
     };
     match openat2_cached(path, flags) {
-        Speculated::Done(Ok(place)) => Speculated::Done(place.metadata()),
+        Speculated::Done(Ok(place)) => file_metadata(&place),
         // Room for a descriptor is needed by this detour only.
         Speculated::Done(Err(error))
             if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) =>
@@ -166,5 +209,13 @@ pub fn metadata(path: &OpPath, follow: bool) -> Speculated<io::Result<Metadata>>
         Speculated::Done(Err(error)) => Speculated::Done(Err(error)),
         Speculated::NotNow => Speculated::NotNow,
         Speculated::Never => Speculated::Never,
+    }
+}
+
+/// What an open file is.
+pub fn file_metadata(file: &File) -> Speculated<io::Result<Metadata>> {
+    match nature_of(file) {
+        Some(Nature::Plain | Nature::Special) => Speculated::Done(file.metadata()),
+        Some(Nature::Remote) | None => Speculated::NotNow,
     }
 }

@@ -27,12 +27,17 @@ pub fn write(_file: &File, _from: &[u8], _at: At) -> Speculated<io::Result<usize
 pub fn open(
     _path: &OpPath,
     _how: &OpenHow,
-    _held: &mut Option<File>,
+    _is_special: &mut bool,
 ) -> Speculated<io::Result<File>> {
     Speculated::Never
 }
 
 /// Never tries.
 pub fn metadata(_path: &OpPath, _follow: bool) -> Speculated<io::Result<Metadata>> {
+    Speculated::Never
+}
+
+/// Never tries.
+pub fn file_metadata(_file: &File) -> Speculated<io::Result<Metadata>> {
     Speculated::Never
 }
