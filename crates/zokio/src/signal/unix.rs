@@ -1,0 +1,249 @@
+//! Unix signals.
+//!
+//! A handler may do next to nothing, but it may write to a descriptor. So each [`Signal`] has a
+//! pair of connected sockets: the handler writes a byte to one end, and the other is an ordinary
+//! source of the runtime's driver. Any number of listeners, in any number of runtimes, do not know
+//! of each other; the registry of handlers is shared with other libraries of the process.
+//!
+//! Invariants:
+//!
+//! 1. The sending end belongs to the handler's action. It lives until the action is unregistered,
+//!    which waits for handlers that are running: no handler ever writes to a descriptor that was
+//!    closed, and perhaps given to somebody else.
+//! 2. The receiving end outlives the sending one: a handler gets no broken pipe.
+//! 3. A full socket means that a byte is waiting: what cannot be written need not be.
+#![allow(unsafe_code)]
+
+use crate::io_driver::IoSource;
+use signal_hook_registry::SigId;
+use std::ffi::c_int;
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::task::{Context, Poll, ready};
+use zokio_driver::{Direction, Interest};
+
+/// Which signal.
+///
+/// # Examples
+/// ```
+/// use zokio::signal::unix::SignalKind;
+///
+/// assert_eq!(SignalKind::from_raw(15), SignalKind::terminate());
+/// ```
+#[derive(Debug, Clone, Copy, Hash, PartialEq, Eq)]
+pub struct SignalKind(c_int);
+
+impl SignalKind {
+    /// Any signal, by its number on this platform.
+    pub const fn from_raw(signum: c_int) -> Self {
+        Self(signum)
+    }
+
+    /// The signal's number on this platform.
+    pub const fn as_raw_value(&self) -> c_int {
+        self.0
+    }
+
+    /// `SIGALRM`: a timer of the process has expired. Ends the process by default.
+    pub const fn alarm() -> Self {
+        Self(libc::SIGALRM)
+    }
+
+    /// `SIGCHLD`: the state of a child process has changed. Ignored by default.
+    pub const fn child() -> Self {
+        Self(libc::SIGCHLD)
+    }
+
+    /// `SIGHUP`: the terminal is gone; to services, by custom: read the configuration again. Ends
+    /// the process by default.
+    pub const fn hangup() -> Self {
+        Self(libc::SIGHUP)
+    }
+
+    /// `SIGINFO`: a request for a sign of life. Ignored by default.
+    #[cfg(any(
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "macos",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "illumos"
+    ))]
+    pub const fn info() -> Self {
+        Self(libc::SIGINFO)
+    }
+
+    /// `SIGINT`: Ctrl-C. Ends the process by default.
+    pub const fn interrupt() -> Self {
+        Self(libc::SIGINT)
+    }
+
+    /// `SIGIO`: I/O is possible on a descriptor that asked for the signal. Ends the process by
+    /// default on Linux.
+    #[cfg(not(target_os = "haiku"))]
+    pub const fn io() -> Self {
+        Self(libc::SIGIO)
+    }
+
+    /// `SIGPIPE`: a write to a pipe that nobody reads. Ignored in Rust programs, unless changed.
+    pub const fn pipe() -> Self {
+        Self(libc::SIGPIPE)
+    }
+
+    /// `SIGQUIT`: Ctrl-\. Ends the process by default, with a core dump.
+    pub const fn quit() -> Self {
+        Self(libc::SIGQUIT)
+    }
+
+    /// `SIGTERM`: a request to end. Ends the process by default.
+    pub const fn terminate() -> Self {
+        Self(libc::SIGTERM)
+    }
+
+    /// `SIGUSR1`: for the program's own use. Ends the process by default.
+    pub const fn user_defined1() -> Self {
+        Self(libc::SIGUSR1)
+    }
+
+    /// `SIGUSR2`: for the program's own use. Ends the process by default.
+    pub const fn user_defined2() -> Self {
+        Self(libc::SIGUSR2)
+    }
+
+    /// `SIGWINCH`: the terminal's window has another size. Ignored by default.
+    pub const fn window_change() -> Self {
+        Self(libc::SIGWINCH)
+    }
+}
+
+impl From<c_int> for SignalKind {
+    fn from(signum: c_int) -> Self {
+        Self::from_raw(signum)
+    }
+}
+
+impl From<SignalKind> for c_int {
+    fn from(kind: SignalKind) -> Self {
+        kind.as_raw_value()
+    }
+}
+
+/// Listens for one kind of signal. Made by [`signal`].
+///
+/// Signals that arrive between two calls of [`recv`](Self::recv) are kept, as one: the kernel merges
+/// them as well. Each listener sees every signal, in whatever runtime it is.
+#[must_use = "a listener does nothing unless it is polled"]
+pub struct Signal {
+    source: IoSource<UnixStream>,
+    kind: SignalKind,
+    action: SigId,
+}
+
+/// Listens for signals of one kind, from now on.
+///
+/// The default action of that signal, often to end the process, is switched off by the first
+/// listener, and stays so after the last one was dropped: only the program itself can know what the
+/// signal should do then.
+///
+/// # Errors
+/// If the signal may not be caught (`SIGKILL`, `SIGSTOP`, `SIGILL`, `SIGFPE`, `SIGSEGV`), if there is
+/// no such signal, or if the process has no descriptors left.
+///
+/// # Panics
+/// Outside of a runtime, or if the runtime has no I/O.
+///
+/// # Examples
+/// ```no_run
+/// use zokio::signal::unix::{SignalKind, signal};
+///
+/// # async fn demo() -> std::io::Result<()> {
+/// let mut hangups = signal(SignalKind::hangup())?;
+/// while hangups.recv().await.is_some() {
+///     println!("reading the configuration again");
+/// }
+/// # Ok(()) }
+/// ```
+#[track_caller]
+pub fn signal(kind: SignalKind) -> io::Result<Signal> {
+    let (receiver, sender) = UnixStream::pair()?;
+    receiver.set_nonblocking(true)?;
+    sender.set_nonblocking(true)?;
+    let source = IoSource::new(receiver, Interest::READABLE)?;
+    let action = register(kind, sender)?;
+    Ok(Signal {
+        source,
+        kind,
+        action,
+    })
+}
+
+/// Has the handler write to `sender` whenever the signal arrives.
+fn register(kind: SignalKind, sender: UnixStream) -> io::Result<SigId> {
+    let signum = kind.as_raw_value();
+    if signum < 0 || signal_hook_registry::FORBIDDEN.contains(&signum) {
+        let refusal = format!("signal {signum} cannot be listened for");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, refusal));
+    }
+    let action = move || {
+        // Invariant 3: an error says that the socket is full.
+        let _ = (&sender).write(&[1]);
+    };
+    // SAFETY: the action is a `write` to a descriptor that it owns and whose result it forgets:
+    // that may be done in a handler, allocates nothing, takes no lock and cannot panic.
+    unsafe { signal_hook_registry::register(signum, action) }
+}
+
+impl Signal {
+    /// Waits for the next signal. `None` says that there will be no more, because the runtime has
+    /// ended.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a signal that was not returned is there for the next call.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use zokio::signal::unix::{SignalKind, signal};
+    ///
+    /// # async fn demo() -> std::io::Result<()> {
+    /// signal(SignalKind::terminate())?.recv().await;
+    /// # Ok(()) }
+    /// ```
+    pub async fn recv(&mut self) -> Option<()> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// As [`recv`](Self::recv), to be polled.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
+        let mut receiver: &UnixStream = &self.source;
+        let mut bytes = [0; 64];
+        let first = ready!(
+            self.source
+                .poll_io(cx, Direction::Read, || receiver.read(&mut bytes))
+        );
+        // The sending end is there as long as this is, so the end of the stream does not come, and
+        // the only error is that of a driver that is gone.
+        if !matches!(first, Ok(count) if count > 0) {
+            return Poll::Ready(None);
+        }
+        // What came until now is one signal.
+        while matches!(receiver.read(&mut bytes), Ok(count) if count == bytes.len()) {}
+        Poll::Ready(Some(()))
+    }
+}
+
+impl Drop for Signal {
+    fn drop(&mut self) {
+        // Closes the sending end, before the receiving one.
+        signal_hook_registry::unregister(self.action);
+    }
+}
+
+impl fmt::Debug for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signal")
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
