@@ -1,0 +1,19 @@
+//! The macros, and what they expand to.
+//!
+//! `macro_rules!` macros use `$crate`, so they work wherever they are re-exported. Those whose input
+//! needs real parsing hand it, with `$crate` in front, to `zokio-macros`.
+
+mod join;
+mod pin;
+mod select;
+#[doc(hidden)]
+pub mod support;
+pub(crate) mod task_local;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
+
+/// The attributes as the package `tokio` exports them: they expand to paths under `tokio`.
+#[doc(hidden)]
+pub mod facade {
+    pub use zokio_macros::{main_tokio as main, test_tokio as test};
+}

@@ -1,0 +1,18 @@
+//! The runtime: what runs tasks, waits for events and keeps time.
+//!
+//! Most programs let [`#[zokio::main]`](macro@crate::main) build one. By hand:
+//!
+//! ```
+//! let runtime = zokio::runtime::Builder::new_multi_thread()
+//!     .worker_threads(2)
+//!     .enable_all()
+//!     .build()?;
+//! let sum = runtime.block_on(async { 1 + 1 });
+//! assert_eq!(sum, 2);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+pub use zokio_runtime::{
+    Builder, EnterGuard, Handle, Id, IoMode, LocalOptions, LocalRuntime, Runtime, RuntimeFlavor,
+    RuntimeMetrics, StallReport, TryCurrentError, is_rt_shutdown_err,
+};
