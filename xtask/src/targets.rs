@@ -18,8 +18,10 @@ const TARGETS: &[&str] = &[
 ];
 
 /// Import libraries are made even by a check.
-const WINDOWS: &[(&str, &str)] =
-    &[("binutils-mingw-w64-x86-64", "/usr/bin/x86_64-w64-mingw32-dlltool")];
+const WINDOWS: &[(&str, &str)] = &[(
+    "binutils-mingw-w64-x86-64",
+    "/usr/bin/x86_64-w64-mingw32-dlltool",
+)];
 
 /// Checks the given targets, or all.
 pub(crate) fn run(args: &[String]) -> Outcome {
