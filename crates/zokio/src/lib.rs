@@ -24,6 +24,7 @@
 //! - [`task`]: spawn, join, abort, block
 //! - [`time`]: sleep, timeout, interval
 //! - [`sync`]: channels and locks
+//! - [`fs`]: files and directories
 //! - [`io`]: the traits of readers and writers, and tools for them
 //! - [`select!`], [`join!`], [`try_join!`], [`pin!`], [`task_local!`]
 //!
@@ -44,6 +45,7 @@ extern crate self as zokio;
 #[macro_use]
 pub mod macros;
 
+pub mod fs;
 pub mod io;
 pub mod runtime;
 pub mod sync;

@@ -1,0 +1,55 @@
+//! Where operations of this module are begun.
+
+use std::io;
+use zokio_driver::op::{Backends, Op};
+
+/// Begins `operation` with the current runtime.
+///
+/// # Panics
+/// Outside of a runtime.
+pub(super) fn begin<O: Backends>(operation: O) -> Op<O> {
+    let driver = zokio_runtime::driver_for_files();
+    let here = zokio_runtime::worker_index();
+    // A single worker may be a thread that is not at its loop now: nobody would submit.
+    if here.is_none() && driver.workers() == 1 {
+        return driver.plane().start_offloaded(operation);
+    }
+    driver.plane().start(here, operation)
+}
+
+/// Begins `operation` on the blocking pool of the current runtime.
+///
+/// # Panics
+/// Outside of a runtime.
+pub(super) fn begin_offloaded<O: Backends>(operation: O) -> Op<O> {
+    zokio_runtime::driver_for_files()
+        .plane()
+        .start_offloaded(operation)
+}
+
+/// Runs `work` on the blocking pool.
+///
+/// # Panics
+/// Outside of a runtime.
+pub(super) async fn offload<F, T>(work: F) -> io::Result<T>
+where
+    F: FnOnce() -> io::Result<T> + Send + 'static,
+    T: Send + 'static,
+{
+    match zokio_runtime::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(_) => Err(not_run()),
+    }
+}
+
+/// The pool is gone, or the work panicked.
+pub(super) fn not_run() -> io::Error {
+    io::Error::other("background task failed")
+}
+
+/// Takes a unit of the budget, and makes sure that there is a runtime: what is done at once has to
+/// behave as what is not.
+pub(super) async fn enter() {
+    drop(zokio_runtime::driver_for_files());
+    zokio_task::coop::consume_budget().await;
+}

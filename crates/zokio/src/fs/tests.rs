@@ -1,0 +1,1 @@
+//! Files, on each way that leads to them.
