@@ -101,7 +101,7 @@ fn groups(file: &File, index: usize, line: &str, findings: &mut Vec<Finding>) {
 }
 
 /// System calls are for the driver's `sys` and `uring`. The rest of the driver may name the
-/// kernel's constants and types; nobody else may.
+/// kernel's constants and types; nobody else may, but for the numbers of signals.
 fn kernel(file: &File, index: usize, line: &str, findings: &mut Vec<Finding>) {
     if KERNEL.iter().any(|prefix| file.path.starts_with(prefix)) {
         return;
@@ -111,6 +111,10 @@ fn kernel(file: &File, index: usize, line: &str, findings: &mut Vec<Finding>) {
         let Some(rest) = line[start..].strip_prefix("libc::") else {
             continue;
         };
+        // The numbers of signals are part of the public API.
+        if rest.starts_with("SIG") {
+            continue;
+        }
         if !driver || is_call(rest) {
             let text = "`libc::` is not for this file: use the driver's sys module".to_string();
             findings.push(find(file, "banned-call", index, text));
