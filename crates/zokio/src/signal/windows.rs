@@ -22,8 +22,9 @@ use windows_sys::Win32::System::Console::{
 };
 use windows_sys::core::BOOL;
 use zokio_base::atomic_waker::AtomicWaker;
+use zokio_base::parker::Parker;
 use zokio_base::sync::atomic::{AtomicBool, Ordering};
-use zokio_base::sync::{Arc, Mutex, OnceLock, thread};
+use zokio_base::sync::{Arc, Mutex, OnceLock};
 
 /// Who listens, for all events.
 static LISTENERS: Mutex<Vec<Arc<Inbox>>> = Mutex::new(Vec::new());
@@ -60,9 +61,10 @@ unsafe extern "system" fn handle(event: u32) -> BOOL {
         event,
         CTRL_CLOSE_EVENT | CTRL_LOGOFF_EVENT | CTRL_SHUTDOWN_EVENT
     ) {
-        // Invariant 3.
+        // Invariant 3. Nobody has the other half of this parker.
+        let parker = Parker::new();
         loop {
-            thread::park();
+            parker.park();
         }
     }
     1
