@@ -183,10 +183,10 @@ impl<T> Stealer<T> {
         for _ in 0..STEAL_TRIES_MAX {
             // Acquire pairs with the release of whoever moved the head, so that the tail below is
             // not older than it.
-            let head = self.0.head.load(Ordering::Acquire);
+            let old = self.0.head.load(Ordering::Acquire);
             // Acquire pairs with the owner's release: the slots below the tail are filled.
             let tail = self.0.tail.load(Ordering::Acquire);
-            let len = tail.wrapping_sub(head);
+            let len = tail.wrapping_sub(old);
             if len == 0 || room == 0 {
                 return 0;
             }
@@ -198,27 +198,21 @@ impl<T> Stealer<T> {
             // Relaxed: only the owner of `into`, which is the caller, stores its tail.
             let end = into.ring.tail.load(Ordering::Relaxed);
             for offset in 0..take {
-                let item = self
-                    .0
-                    .slot(head.wrapping_add(offset))
-                    .load(Ordering::Relaxed);
+                // Relaxed, both: the acquire of the tail above made the slots visible, and the
+                // release of `into`'s tail below publishes the copies.
+                let item = self.0.slot(old.wrapping_add(offset));
+                let item = item.load(Ordering::Relaxed);
                 into.ring
                     .slot(end.wrapping_add(offset))
                     .store(item, Ordering::Relaxed);
             }
-            // Release: the copies come before the claim (see the head of this file).
-            if self
-                .0
-                .head
-                .compare_exchange(
-                    head,
-                    head.wrapping_add(take),
-                    Ordering::AcqRel,
-                    Ordering::Relaxed,
-                )
-                .is_ok()
-            {
-                // Release publishes the copies to the thieves of `into`.
+            let next = old.wrapping_add(take);
+            let head = &self.0.head;
+            // Release: the copies come before the claim (see the head of this file); pairs with the
+            // acquire in `push`. Relaxed on failure: the copies are forgotten.
+            let claim = head.compare_exchange(old, next, Ordering::AcqRel, Ordering::Relaxed);
+            if claim.is_ok() {
+                // Release pairs with the acquire of the thieves of `into`: it publishes the copies.
                 into.ring
                     .tail
                     .store(end.wrapping_add(take), Ordering::Release);

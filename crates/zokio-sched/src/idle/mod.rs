@@ -102,6 +102,7 @@ impl Idle {
             debug_assert!(!sleepers.contains(&index));
             sleepers.push(index);
             let searching = if searching { SEARCHING.one() } else { 0 };
+            // Sequentially consistent: a waker that does not see it has its W2 before our S2.
             let before = self
                 .word
                 .fetch_sub(AWAKE.one() + searching, Ordering::SeqCst);
@@ -118,6 +119,7 @@ impl Idle {
             return Risen::Sent;
         };
         sleepers.remove(place);
+        // Sequentially consistent: before N4, whose fence the monitor's pairs with.
         self.word.fetch_add(AWAKE.one(), Ordering::SeqCst);
         Risen::Alone
     }
