@@ -184,6 +184,7 @@ impl File {
         drop(engine);
         let mut file = File::from_std(std);
         file.engine.get_mut().share_position();
+        file.max_buf_size = self.max_buf_size;
         Ok(file)
     }
 
