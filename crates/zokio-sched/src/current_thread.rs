@@ -176,7 +176,10 @@ fn drive<P: Park + Send + 'static, Q: Policy, F: Future>(
         loop {
             match worker.step() {
                 Step::Idle { .. } => {
-                    if !root.is_woken() {
+                    if root.is_woken() {
+                        // A future that wakes itself must not keep timers and events waiting.
+                        worker.glance();
+                    } else {
                         worker.park(None);
                     }
                     break;

@@ -11,7 +11,7 @@ use zokio_task::id::Id;
 
 /// How often the driver is polled under load, in turns of the worker's loop.
 pub const DRIVER_INTERVAL: u32 = 61;
-/// How often the inbox is looked at while the local queue is not empty, in turns.
+/// How often the inbox is looked at while the local queue is not empty, in turns, at least.
 pub const INJECT_INTERVAL: u32 = 31;
 /// How long a task may block its thread before it loses the core.
 pub const STALL_THRESHOLD: Duration = Duration::from_millis(10);
@@ -62,7 +62,8 @@ pub trait Policy: Send + Sync + 'static {
         DRIVER_INTERVAL
     }
 
-    /// After how many turns the inbox is looked at, however busy the worker is. At least 1.
+    /// After how many turns the inbox is looked at, however busy the worker is: at most this many,
+    /// fewer if fewer tasks wait in the local queue. At least 1.
     #[inline]
     fn inject_interval(&self) -> u32 {
         INJECT_INTERVAL

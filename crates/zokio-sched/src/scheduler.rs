@@ -56,7 +56,6 @@ pub struct Scheduler<P: Park + Send + 'static, Q: Policy> {
     spawner: Spawner,
     /// Where threads come from. None on a current-thread scheduler, and after the shutdown.
     host: Mutex<Option<Arc<dyn ThreadHost>>>,
-    multi_thread: bool,
     containment: Containment,
     ending: Mutex<Ending>,
     ended: Condvar,
@@ -74,7 +73,7 @@ struct Ending {
 impl<P: Park + Send + 'static, Q: Policy> fmt::Debug for Scheduler<P, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scheduler")
-            .field("multi_thread", &self.multi_thread)
+            .field("multi_thread", &self.shared.multi_thread)
             .field("containment", &self.containment)
             .field("shared", &self.shared)
             .finish_non_exhaustive()
@@ -117,6 +116,7 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
             .collect();
         let count = lanes.len() as u32;
         let shared = Arc::new(Shared {
+            multi_thread,
             lifo: multi_thread && policy.lifo_slot(),
             watched: containment == Containment::On
                 || (!multi_thread && policy.report_stalls() && policy.stall_threshold().is_some()),
@@ -135,7 +135,6 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
             spawner: Spawner::new(shards, shared.address()),
             shared,
             host: Mutex::new(host),
-            multi_thread,
             containment,
             ending: Mutex::new(Ending::default()),
             ended: Condvar::new(),
@@ -149,7 +148,7 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
     /// # Errors
     /// If a thread could not be had. The caller then shuts the scheduler down.
     pub fn start(self: &Arc<Self>) -> io::Result<()> {
-        if self.multi_thread {
+        if self.shared.multi_thread {
             for index in 0..self.workers() {
                 self.host_worker(index)?;
             }
@@ -192,7 +191,7 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
 
     /// Whether the workers have threads of their own.
     pub fn is_multi_thread(&self) -> bool {
-        self.multi_thread
+        self.shared.multi_thread
     }
 
     /// Whether tasks that block their thread are contained.

@@ -58,6 +58,8 @@ pub(crate) struct Shared<P: Park, Q> {
     pub(crate) closed: AtomicBool,
     pub(crate) bell: Bell,
     pub(crate) stats: SharedStats,
+    /// Whether the workers have threads of their own.
+    pub(crate) multi_thread: bool,
     /// Whether what was woken last runs next.
     pub(crate) lifo: bool,
     /// Whether a monitor wants to know where tasks were spawned.
@@ -100,11 +102,14 @@ impl<P: Park, Q: Policy> Shared<P, Q> {
         }
     }
 
-    /// How many workers the monitor has to watch: those that are awake, if a thread runs any.
+    /// How many workers the monitor has to watch: those that are awake. A current-thread core that
+    /// no thread holds is not; a multi-thread one without a thread is about to get one, and may be
+    /// claimed back without ceremony.
     pub(crate) fn active(&self) -> u64 {
-        match self.lanes.iter().any(|lane| lane.seat.is_held()) {
-            true => self.idle.awake(),
-            false => 0,
+        if self.multi_thread || self.lanes[0].seat.is_held() {
+            self.idle.awake()
+        } else {
+            0
         }
     }
 

@@ -206,8 +206,11 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
     }
 
     fn look_at_inbox(&self, core: &Core<P>) {
+        // What comes from outside waits for one round of the local tasks, if that is shorter than
+        // the interval: few tasks may each take long.
         let interval = self.shared().policy.inject_interval().max(1);
-        core.until_inbox.set(interval - 1);
+        let round = core.ring().len() as u32;
+        core.until_inbox.set(round.min(interval - 1));
         let inbox = &self.lane().inbox;
         if inbox.remote_len() > 0 {
             let room = core.ring().free();
@@ -433,6 +436,15 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
         shared.policy.on_unpark(self.index);
         self.reset_driver_interval();
         self.wake_all(wakers);
+    }
+
+    /// Looks at the driver instead of waiting for it. Does nothing unless the last step was
+    /// [`Step::Idle`].
+    pub(crate) fn glance(&mut self) {
+        if self.is_asleep() {
+            let _ = self.rise();
+            let _ = self.drive();
+        }
     }
 
     /// The driver is polled after another whole interval.

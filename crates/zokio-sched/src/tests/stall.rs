@@ -107,6 +107,40 @@ fn stuck_again_and_again() {
     }
     assert!(running.sched.metrics().stalls_contained > 5);
     println!("worst latency beside two blockers: {worst:?}");
+    // Without the monitor each task waits for a blocker, or for many turns of one.
+    assert!(worst < Duration::from_millis(400), "{worst:?}");
+}
+
+/// Both cores are without a thread at times, and are claimed back by the threads that lost them:
+/// that must not put the monitor to sleep. Remote tasks wait for one turn of a blocker, not for
+/// many.
+#[test]
+fn claiming_back_keeps_the_monitor_awake() {
+    if !sys::barrier_available() {
+        return;
+    }
+    for _ in 0..10 {
+        let running = Running::new(2, watched(Duration::from_millis(2)));
+        let end = Arc::new(AtomicBool::new(false));
+        let blockers: Vec<_> = (0..2)
+            .map(|_| {
+                let end = end.clone();
+                spawn(&running.sched, async move {
+                    while !end.load(Ordering::SeqCst) {
+                        // About as long as it takes until the core is taken.
+                        thread::sleep(Duration::from_micros(2_600));
+                        wake_myself().await;
+                    }
+                })
+            })
+            .collect();
+        thread::sleep(Duration::from_millis(60));
+        assert!(!running.sched.shared.bell.is_asleep());
+        end.store(true, Ordering::SeqCst);
+        for blocker in blockers {
+            wait(blocker).unwrap();
+        }
+    }
 }
 
 #[test]
