@@ -17,21 +17,42 @@
 
 #![deny(unsafe_code)]
 
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod auto_traits;
 mod blocking;
+mod guard;
 mod marker;
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod testing;
 
+mod barrier;
+pub mod broadcast;
+mod condvar;
 pub mod mpsc;
+mod mutex;
 mod notify;
+mod once_cell;
 pub mod oneshot;
+mod rwlock;
 mod semaphore;
+mod set_once;
 pub mod watch;
 
+pub use barrier::{Barrier, BarrierWaitResult};
+pub use condvar::Condvar;
+pub use mutex::{
+    MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard, TryLockError,
+};
 pub use notify::Notify;
+pub use once_cell::{OnceCell, SetError};
+pub use rwlock::{
+    OwnedRwLockMappedWriteGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock,
+    RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard,
+};
 pub use semaphore::{
     AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryAcquireError,
 };
+pub use set_once::{SetOnce, SetOnceError};
 
 /// Futures that have a name.
 pub mod futures {

@@ -24,7 +24,7 @@
 #![allow(unsafe_code)]
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
-use std::cell::UnsafeCell as HeadCell;
+use std::cell::UnsafeCell as HeadUnsafeCell;
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
@@ -109,7 +109,7 @@ struct Head<T> {
 /// The queue.
 pub(super) struct Queue<T> {
     tail: CachePadded<Tail<T>>,
-    head: CachePadded<HeadCell<Head<T>>>,
+    head: CachePadded<HeadUnsafeCell<Head<T>>>,
     /// An empty block to be used next, or null.
     spare: AtomicPtr<Block<T>>,
 }
@@ -169,7 +169,7 @@ impl<T> Queue<T> {
                 index: AtomicUsize::new(0),
                 block: AtomicPtr::new(block.as_ptr()),
             }),
-            head: CachePadded::new(HeadCell::new(Head { position: 0, block })),
+            head: CachePadded::new(HeadUnsafeCell::new(Head { position: 0, block })),
             spare: AtomicPtr::new(ptr::null_mut()),
         }
     }

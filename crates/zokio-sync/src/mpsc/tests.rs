@@ -1,4 +1,5 @@
 //! The channels by hand, random steps against a naive queue, and counts of what lives.
+#![allow(clippy::disallowed_methods)] // Tests use threads.
 
 use super::error::*;
 use super::*;

@@ -23,7 +23,7 @@
 //!    the notification on.
 #![allow(unsafe_code)]
 
-use std::cell::UnsafeCell as LinkCell;
+use std::cell::UnsafeCell as LinkUnsafeCell;
 use std::fmt;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker};
@@ -76,7 +76,7 @@ struct Lists {
 
 /// A future's place in the lists.
 struct Waiter {
-    links: LinkCell<Links<Waiter>>,
+    links: LinkUnsafeCell<Links<Waiter>>,
     waker: UnsafeCell<Option<Waker>>,
     outcome: AtomicU8,
 }
@@ -88,7 +88,7 @@ unsafe impl Node for Waiter {
         // allows writing through an address that came from a shared reference.
         unsafe {
             let cell = &raw const (*node.as_ptr()).links;
-            NonNull::new_unchecked(LinkCell::raw_get(cell))
+            NonNull::new_unchecked(LinkUnsafeCell::raw_get(cell))
         }
     }
 }
@@ -294,7 +294,7 @@ impl Ticket {
             rounds: core.rounds(),
             stage: Stage::Fresh,
             waiter: Waiter {
-                links: LinkCell::new(Links::new()),
+                links: LinkUnsafeCell::new(Links::new()),
                 waker: UnsafeCell::new(None),
                 outcome: AtomicU8::new(NONE),
             },
@@ -416,6 +416,16 @@ impl Ticket {
         drop(lists);
         drop(old);
         Poll::Pending
+    }
+
+    /// The end from which a notification of one chose this ticket, if that is what woke it.
+    pub(crate) fn chosen_from(&self) -> Option<End> {
+        // Acquire as in `is_chosen`.
+        match self.waiter.outcome.load(Ordering::Acquire) {
+            FIRST => Some(End::First),
+            LAST => Some(End::Last),
+            _ => None,
+        }
     }
 
     fn is_chosen(&self) -> bool {

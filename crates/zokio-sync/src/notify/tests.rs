@@ -1,4 +1,5 @@
 //! Who is woken, in which order, and by what.
+#![allow(clippy::disallowed_methods)] // Tests use threads.
 
 use super::*;
 use crate::testing::{Count, spawn};

@@ -1,4 +1,5 @@
 //! The channel by hand, and what once went wrong in channels like it.
+#![allow(clippy::disallowed_methods)] // Tests use threads.
 
 use super::*;
 use crate::testing::{Count, spawn};

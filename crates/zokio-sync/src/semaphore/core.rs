@@ -23,7 +23,7 @@
 #![allow(unsafe_code)]
 
 use crate::marker::NotUnwindSafe;
-use std::cell::UnsafeCell as LinkCell;
+use std::cell::UnsafeCell as LinkUnsafeCell;
 use std::fmt;
 use std::pin::Pin;
 use std::ptr::NonNull;
@@ -79,7 +79,7 @@ impl fmt::Debug for Semaphore {
 
 /// A future's place in the queue.
 struct Waiter {
-    links: LinkCell<Links<Waiter>>,
+    links: LinkUnsafeCell<Links<Waiter>>,
     waker: UnsafeCell<Option<Waker>>,
     /// How many permits it needs in all.
     count: usize,
@@ -94,7 +94,7 @@ unsafe impl Node for Waiter {
         // allows writing through an address that came from a shared reference.
         unsafe {
             let cell = &raw const (*node.as_ptr()).links;
-            NonNull::new_unchecked(LinkCell::raw_get(cell))
+            NonNull::new_unchecked(LinkUnsafeCell::raw_get(cell))
         }
     }
 }
@@ -124,6 +124,26 @@ impl Semaphore {
     pub(crate) fn new(permits: usize) -> Self {
         Self {
             word: AtomicUsize::new(permits << SHIFT),
+            queue: Mutex::new(List::new()),
+            _not_unwind_safe: std::marker::PhantomData,
+        }
+    }
+
+    /// A semaphore that is closed already.
+    #[cfg(not(loom))]
+    pub(crate) const fn new_closed() -> Self {
+        Self {
+            word: AtomicUsize::new(CLOSED),
+            queue: Mutex::new(List::new()),
+            _not_unwind_safe: std::marker::PhantomData,
+        }
+    }
+
+    /// A semaphore that is closed already.
+    #[cfg(loom)]
+    pub(crate) fn new_closed() -> Self {
+        Self {
+            word: AtomicUsize::new(CLOSED),
             queue: Mutex::new(List::new()),
             _not_unwind_safe: std::marker::PhantomData,
         }
@@ -174,7 +194,7 @@ impl Semaphore {
             count,
             stage: Stage::Fresh,
             waiter: Waiter {
-                links: LinkCell::new(Links::new()),
+                links: LinkUnsafeCell::new(Links::new()),
                 waker: UnsafeCell::new(None),
                 count,
                 missing: AtomicUsize::new(count),

@@ -1,4 +1,5 @@
 //! Fairness, cancellation and closing by hand, and random steps against a naive semaphore.
+#![allow(clippy::disallowed_methods)] // Tests use threads.
 
 use super::*;
 use crate::testing::{Spawn, spawn};

@@ -1,4 +1,5 @@
 //! Versions, endings, and what a panic leaves behind.
+#![allow(clippy::disallowed_methods)] // Tests use threads.
 
 use super::*;
 use crate::testing::spawn;

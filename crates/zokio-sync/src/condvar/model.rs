@@ -1,0 +1,79 @@
+//! Each pair of operations that can race.
+
+use super::*;
+use crate::Mutex;
+use loom::future::block_on;
+use std::future::poll_fn;
+use zokio_base::sync::{Arc, model, thread};
+
+fn shared() -> Arc<(Mutex<u32>, Condvar)> {
+    Arc::new((Mutex::new(0), Condvar::new()))
+}
+
+#[test]
+fn wait_and_notify_one() {
+    model(|| {
+        let here = shared();
+        let other = here.clone();
+        let other = thread::spawn(move || {
+            *block_on(other.0.lock()) = 1;
+            other.1.notify_one();
+        });
+        block_on(async {
+            let guard = here.0.lock().await;
+            let guard = here.1.wait_while(guard, |value| *value == 0).await;
+            assert_eq!(*guard, 1);
+        });
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn two_wait_and_one_notifies_all() {
+    model(|| {
+        let here = shared();
+        let (second, third) = (here.clone(), here.clone());
+        let second = thread::spawn(move || {
+            block_on(async {
+                let guard = second.0.lock().await;
+                drop(second.1.wait_while(guard, |value| *value == 0).await);
+            });
+        });
+        let third = thread::spawn(move || {
+            *block_on(third.0.lock()) = 1;
+            third.1.notify_all();
+        });
+        block_on(async {
+            let guard = here.0.lock().await;
+            drop(here.1.wait_while(guard, |value| *value == 0).await);
+        });
+        second.join().unwrap();
+        third.join().unwrap();
+    });
+}
+
+#[test]
+fn cancel_and_notify_one() {
+    model(|| {
+        let here = shared();
+        let (second, third) = (here.clone(), here.clone());
+        let second = thread::spawn(move || {
+            let guard = block_on(second.0.lock());
+            let mut waiting = pin!(second.1.wait(guard));
+            block_on(poll_fn(|cx| {
+                let _ = waiting.as_mut().poll(cx);
+                Poll::Ready(())
+            }));
+        });
+        let third = thread::spawn(move || {
+            *block_on(third.0.lock()) = 1;
+            third.1.notify_one();
+        });
+        block_on(async {
+            let guard = here.0.lock().await;
+            drop(here.1.wait_while(guard, |value| *value == 0).await);
+        });
+        second.join().unwrap();
+        third.join().unwrap();
+    });
+}
