@@ -26,6 +26,7 @@
 //! - [`sync`]: channels and locks
 //! - [`fs`]: files and directories
 //! - [`io`]: the traits of readers and writers, and tools for them
+//! - [`fs`]: files and directories
 //! - [`select!`], [`join!`], [`try_join!`], [`pin!`], [`task_local!`]
 //!
 //! # Features
@@ -48,6 +49,7 @@ pub mod macros;
 pub mod fs;
 pub mod io;
 pub mod runtime;
+pub mod stream;
 pub mod sync;
 pub mod task;
 pub mod time;

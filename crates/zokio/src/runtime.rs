@@ -14,5 +14,5 @@
 
 pub use zokio_runtime::{
     Builder, EnterGuard, Handle, Id, IoMode, LocalOptions, LocalRuntime, Runtime, RuntimeFlavor,
-    RuntimeMetrics, StallReport, TryCurrentError, is_rt_shutdown_err,
+    RuntimeMetrics, StallReport, TryCurrentError, is_rt_shutdown_err, worker_index,
 };
