@@ -175,7 +175,7 @@ pin_project! {
     /// A future that takes part in cooperative scheduling. Made by [`cooperative`].
     #[must_use = "futures do nothing unless polled"]
     #[derive(Debug)]
-    pub struct Coop<F> {
+    pub struct Coop<F: Future> {
         #[pin]
         inner: F,
     }

@@ -78,7 +78,7 @@ impl JoinError {
     ///
     /// # Errors
     /// The error itself, if the task did not panic.
-    pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, Self> {
+    pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
         match self.repr {
             Repr::Panicked(payload) => Ok(*payload.0),
             Repr::Cancelled => Err(self),

@@ -24,7 +24,7 @@ std::thread_local! {
 ///
 /// An id is not reused after its task has ended. It says nothing about the order in which tasks
 /// were spawned.
-#[derive(Clone, Copy, Debug, Hash, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Hash, Eq, PartialEq, Ord, PartialOrd)]
 pub struct Id(pub(crate) NonZeroU64);
 
 impl fmt::Display for Id {

@@ -37,13 +37,11 @@ impl Instant {
     /// ```
     /// let now = zokio_time::Instant::now();
     /// ```
-    #[must_use]
     pub fn now() -> Instant {
         Self::from_std(clock::now())
     }
 
     /// The same point in time, from the standard library's type.
-    #[must_use]
     pub fn from_std(std: std::time::Instant) -> Instant {
         Self { std }
     }
@@ -60,43 +58,36 @@ impl Instant {
     }
 
     /// The same point in time, as the standard library's type.
-    #[must_use]
     pub fn into_std(self) -> std::time::Instant {
         self.std
     }
 
     /// How long after `earlier` this is; zero if it is not after it.
-    #[must_use]
     pub fn duration_since(&self, earlier: Instant) -> Duration {
         self.std.saturating_duration_since(earlier.std)
     }
 
     /// How long after `earlier` this is; none if it is before it.
-    #[must_use]
     pub fn checked_duration_since(&self, earlier: Instant) -> Option<Duration> {
         self.std.checked_duration_since(earlier.std)
     }
 
     /// How long after `earlier` this is; zero if it is not after it.
-    #[must_use]
     pub fn saturating_duration_since(&self, earlier: Instant) -> Duration {
         self.std.saturating_duration_since(earlier.std)
     }
 
     /// How long ago this was; zero if it is still to come.
-    #[must_use]
     pub fn elapsed(&self) -> Duration {
         Instant::now().saturating_duration_since(*self)
     }
 
     /// `duration` later; none if the clock cannot count that far.
-    #[must_use]
     pub fn checked_add(&self, duration: Duration) -> Option<Instant> {
         self.std.checked_add(duration).map(Self::from_std)
     }
 
     /// `duration` earlier; none if the clock cannot count that far.
-    #[must_use]
     pub fn checked_sub(&self, duration: Duration) -> Option<Instant> {
         self.std.checked_sub(duration).map(Self::from_std)
     }

@@ -4,7 +4,6 @@ use crate::instant::Instant;
 use crate::timer::Timer;
 use pin_project_lite::pin_project;
 use std::future::Future;
-use std::marker::PhantomPinned;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -80,21 +79,17 @@ pin_project! {
     /// # }
     /// ```
     #[must_use = "futures do nothing unless you `.await` or poll them"]
+    // Nothing here depends on the future's address; it is `!Unpin` because Tokio's is.
+    #[project(!Unpin)]
     #[derive(Debug)]
     pub struct Sleep {
         timer: Timer,
-        // Kept for compatibility: nothing here depends on the future's address.
-        #[pin]
-        _pinned: PhantomPinned,
     }
 }
 
 impl Sleep {
     fn new(timer: Timer) -> Self {
-        Self {
-            timer,
-            _pinned: PhantomPinned,
-        }
+        Self { timer }
     }
 
     /// When the future is due.

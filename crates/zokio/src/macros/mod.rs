@@ -11,9 +11,3 @@ pub mod support;
 pub(crate) mod task_local;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
-
-/// The attributes as the package `tokio` exports them: they expand to paths under `tokio`.
-#[doc(hidden)]
-pub mod facade {
-    pub use zokio_macros::{main_tokio as main, test_tokio as test};
-}
