@@ -318,7 +318,7 @@ proptest! {
             }
             let longest = receivers.iter().map(|entry| entry.1.len()).max();
             prop_assert_eq!(sender.len(), longest.unwrap_or(0));
-            prop_assert_eq!(sender.is_empty(), sender.len() == 0);
+            prop_assert_eq!(sender.is_empty(), longest.unwrap_or(0) == 0);
             for (receiver, queue, lost) in &receivers {
                 prop_assert_eq!(receiver.len() as u64, queue.len() as u64 + lost);
             }

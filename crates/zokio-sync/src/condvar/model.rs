@@ -32,23 +32,23 @@ fn wait_and_notify_one() {
 fn two_wait_and_one_notifies_all() {
     model(|| {
         let here = shared();
-        let (second, third) = (here.clone(), here.clone());
-        let second = thread::spawn(move || {
+        let guard = block_on(here.0.lock());
+        let mut mine = pin!(here.1.wait_while(guard, |value| *value == 0));
+        block_on(poll_fn(|cx| {
+            assert!(mine.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        }));
+        let other = here.clone();
+        let other = thread::spawn(move || {
             block_on(async {
-                let guard = second.0.lock().await;
-                drop(second.1.wait_while(guard, |value| *value == 0).await);
+                let guard = other.0.lock().await;
+                drop(other.1.wait_while(guard, |value| *value == 0).await);
             });
         });
-        let third = thread::spawn(move || {
-            *block_on(third.0.lock()) = 1;
-            third.1.notify_all();
-        });
-        block_on(async {
-            let guard = here.0.lock().await;
-            drop(here.1.wait_while(guard, |value| *value == 0).await);
-        });
-        second.join().unwrap();
-        third.join().unwrap();
+        *block_on(here.0.lock()) = 1;
+        here.1.notify_all();
+        drop(block_on(mine));
+        other.join().unwrap();
     });
 }
 

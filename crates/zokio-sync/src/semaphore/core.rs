@@ -164,8 +164,8 @@ impl Semaphore {
     /// Takes `count` permits if they are free.
     #[inline]
     pub(crate) fn try_acquire(&self, count: usize) -> Result<(), TryError> {
-        // Relaxed: the swap below is what acquires.
-        let mut word = self.word.load(Ordering::Relaxed);
+        // Acquire pairs with the swap in `close`: who is refused sees what was done before it.
+        let mut word = self.word.load(Ordering::Acquire);
         loop {
             if word & CLOSED != 0 {
                 return Err(TryError::Closed);
@@ -178,7 +178,7 @@ impl Semaphore {
                 word,
                 word - (count << SHIFT),
                 Ordering::AcqRel,
-                Ordering::Relaxed,
+                Ordering::Acquire,
             ) {
                 Ok(_) => return Ok(()),
                 Err(actual) => word = actual,
