@@ -17,6 +17,8 @@ mod entry;
 mod join;
 mod options;
 mod select;
+#[cfg(test)]
+mod tests;
 
 use entry::Kind;
 use proc_macro::TokenStream;

@@ -94,6 +94,9 @@ pub(crate) fn parse_biased(input: ParseStream<'_>) -> Result<bool> {
 impl Parse for Branch {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let pattern = Pat::parse_multi_with_leading_vert(input)?;
+        if input.peek(Token![=>]) {
+            return Err(input.error("expected `=`: a branch is `pattern = future => handler`"));
+        }
         input.parse::<Token![=]>()?;
         let future = input.parse()?;
         let precondition = if input.peek(Token![,]) {
