@@ -38,8 +38,9 @@ const BANS: &[(&str, &str)] = &[
     ("RandomState", "zokio_base::hash"),
 ];
 
-/// What may follow a banned name all the same: questions that start nothing.
-const QUESTIONS: &[&str] = &["::panicking", "::available_parallelism"];
+/// What may follow a banned name all the same: questions that start nothing, and the type of what
+/// `thread_local!` declares.
+const QUESTIONS: &[&str] = &["::panicking", "::available_parallelism", "::LocalKey"];
 
 /// Imports in braces: their beginning, and the names that may not be among them.
 const GROUPS: &[(&str, &[&str])] = &[

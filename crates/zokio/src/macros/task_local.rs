@@ -11,7 +11,7 @@ use std::future::Future;
 use std::marker::PhantomPinned;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::thread;
+use std::thread::LocalKey as ThreadLocal;
 
 /// Declares keys of task-local values, each of type [`LocalKey`](crate::task::LocalKey).
 ///
@@ -72,7 +72,7 @@ macro_rules! task_local {
 /// ```
 pub struct LocalKey<T: 'static> {
     #[doc(hidden)]
-    pub inner: thread::LocalKey<RefCell<Option<T>>>,
+    pub inner: ThreadLocal<RefCell<Option<T>>>,
 }
 
 /// Why a scope cannot be entered.
