@@ -1,7 +1,7 @@
 //! A channel that gives every value to every receiver.
 //!
 //! The channel keeps a fixed number of values. A receiver that falls further behind loses the
-//! oldest and is told how many ([`RecvError::Lagged`](error::RecvError::Lagged)); senders never
+//! oldest and is told how many ([`RecvError::Lagged`]); senders never
 //! wait. The number is the next power of two from what was asked for.
 //!
 //! A receiver gets what is sent after it was made. Each value is cloned for each receiver, and

@@ -58,7 +58,7 @@ pub struct Mutex<T: ?Sized> {
 // SAFETY: the lock gives access to the value to one thread at a time.
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 
-impl<T> Mutex<T> {
+impl<T: ?Sized> Mutex<T> {
     /// Makes a lock around `value`.
     ///
     /// # Examples
@@ -67,7 +67,10 @@ impl<T> Mutex<T> {
     /// # drop(lock);
     /// ```
     #[track_caller]
-    pub fn new(value: T) -> Self {
+    pub fn new(value: T) -> Self
+    where
+        T: Sized,
+    {
         Self {
             semaphore: Semaphore::new(1),
             value: UnsafeCell::new(value),
@@ -82,7 +85,10 @@ impl<T> Mutex<T> {
     /// assert_eq!(*LOCK.try_lock().unwrap(), 5);
     /// ```
     #[cfg(not(loom))]
-    pub const fn const_new(value: T) -> Self {
+    pub const fn const_new(value: T) -> Self
+    where
+        T: Sized,
+    {
         Self {
             semaphore: Semaphore::new(1),
             value: UnsafeCell::new(value),
@@ -95,7 +101,10 @@ impl<T> Mutex<T> {
     /// ```
     /// assert_eq!(zokio_sync::Mutex::new(5).into_inner(), 5);
     /// ```
-    pub fn into_inner(self) -> T {
+    pub fn into_inner(self) -> T
+    where
+        T: Sized,
+    {
         self.value.into_inner()
     }
 }

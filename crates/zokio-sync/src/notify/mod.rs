@@ -63,7 +63,7 @@ impl Notify {
     /// ```
     /// let notify = zokio_sync::Notify::new();
     /// ```
-    pub fn new() -> Self {
+    pub fn new() -> Notify {
         Self {
             core: NotifyCore::new(true),
         }
@@ -77,7 +77,7 @@ impl Notify {
     /// READY.notify_one();
     /// ```
     #[cfg(not(loom))]
-    pub const fn const_new() -> Self {
+    pub const fn const_new() -> Notify {
         Self {
             core: NotifyCore::new(true),
         }

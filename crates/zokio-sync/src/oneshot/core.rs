@@ -118,10 +118,12 @@ impl<T> Tx<T> {
         unsafe { self.0.as_ref() }
     }
 
-    /// Hands the value over, or back if the receiver refuses it.
-    pub(super) fn send(self, value: T) -> Result<(), T> {
-        let this = std::mem::ManuallyDrop::new(self);
-        let shared = this.shared();
+    /// Hands the value over, or back if the receiver refuses it, and leaves.
+    ///
+    /// # Safety
+    /// This or [`leave`](Self::leave) is called once, and nothing else afterwards.
+    pub(super) unsafe fn send(&self, value: T) -> Result<(), T> {
+        let shared = self.shared();
         // SAFETY: invariant 1, `SENT` is not set.
         shared.value.with_mut(|slot| unsafe { *slot = Some(value) });
         // Acquire pairs with the receiver's registration, so that we see its waker.
@@ -130,8 +132,8 @@ impl<T> Tx<T> {
             if word & CLOSED != 0 {
                 // SAFETY: invariant 1, `SENT` will not be set.
                 let value = shared.value.with_mut(|slot| unsafe { (*slot).take() });
-                // SAFETY: we are the sender, and `this` is not dropped.
-                unsafe { leave(this.0, SENDER_GONE) };
+                // SAFETY: we are the sender, and have not left yet.
+                unsafe { leave(self.0, SENDER_GONE) };
                 return match value {
                     Some(value) => Err(value),
                     None => unreachable!("the value was stored above"),
@@ -151,7 +153,7 @@ impl<T> Tx<T> {
             }
         }
         // SAFETY: we have not left yet.
-        unsafe { wake_and_leave(this.0, &shared.receiver, SENDER_GONE) };
+        unsafe { wake_and_leave(self.0, &shared.receiver, SENDER_GONE) };
         Ok(())
     }
 
@@ -165,10 +167,12 @@ impl<T> Tx<T> {
         let shared = self.shared();
         register(&shared.word, &shared.sender, SENDER_WAITS, CLOSED, waker)
     }
-}
 
-impl<T> Drop for Tx<T> {
-    fn drop(&mut self) {
+    /// Leaves without a value.
+    ///
+    /// # Safety
+    /// As for [`send`](Self::send).
+    pub(super) unsafe fn leave(&self) {
         let shared = self.shared();
         // Acquire pairs with the receiver's registration, so that we see its waker.
         let mut word = shared.word.load(Ordering::Acquire);

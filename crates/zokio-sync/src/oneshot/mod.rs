@@ -11,6 +11,7 @@
 //! std::thread::spawn(move || sender.send(3));
 //! assert_eq!(zokio_task::block_on::block_on(receiver), Ok(3));
 //! ```
+#![allow(unsafe_code)]
 
 mod core;
 pub mod error;
@@ -25,6 +26,7 @@ use crate::marker::NotUnwindSafe;
 use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use zokio_task::coop;
@@ -83,7 +85,8 @@ impl<T> Sender<T> {
     /// assert_eq!(sender.send(3), Err(3));
     /// ```
     pub fn send(self, value: T) -> Result<(), T> {
-        self.tx.send(value)
+        // SAFETY: the drop, which would leave as well, is left out.
+        unsafe { ManuallyDrop::new(self).tx.send(value) }
     }
 
     /// Waits until the receiver is dropped or closed.
@@ -135,6 +138,13 @@ impl<T> Sender<T> {
             return Poll::Ready(());
         }
         Poll::Pending
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        // SAFETY: a sender that has sent is not dropped.
+        unsafe { self.tx.leave() };
     }
 }
 
@@ -242,6 +252,13 @@ impl<T> Receiver<T> {
     #[track_caller]
     pub fn blocking_recv(self) -> Result<T, RecvError> {
         crate::blocking::block_on(self)
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        // Closes the channel, if that is still to be done.
+        self.rx = None;
     }
 }
 

@@ -50,7 +50,7 @@ pub struct RwLock<T: ?Sized> {
 // SAFETY: the lock gives shared access to several threads, or exclusive access to one.
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
 
-impl<T> RwLock<T> {
+impl<T: ?Sized> RwLock<T> {
     /// Makes a lock around `value`.
     ///
     /// # Examples
@@ -59,7 +59,10 @@ impl<T> RwLock<T> {
     /// # drop(lock);
     /// ```
     #[track_caller]
-    pub fn new(value: T) -> RwLock<T> {
+    pub fn new(value: T) -> RwLock<T>
+    where
+        T: Sized,
+    {
         Self::with_max_readers(value, MAX_READERS)
     }
 
@@ -75,7 +78,10 @@ impl<T> RwLock<T> {
     /// assert!(lock.try_read().is_err());
     /// ```
     #[track_caller]
-    pub fn with_max_readers(value: T, max_reads: u32) -> RwLock<T> {
+    pub fn with_max_readers(value: T, max_reads: u32) -> RwLock<T>
+    where
+        T: Sized,
+    {
         assert!(
             max_reads <= MAX_READERS,
             "a RwLock may not be created with more than {MAX_READERS} readers"
@@ -96,7 +102,10 @@ impl<T> RwLock<T> {
     /// assert_eq!(*LOCK.try_read().unwrap(), 5);
     /// ```
     #[cfg(not(loom))]
-    pub const fn const_new(value: T) -> RwLock<T> {
+    pub const fn const_new(value: T) -> RwLock<T>
+    where
+        T: Sized,
+    {
         Self::const_with_max_readers(value, MAX_READERS)
     }
 
@@ -111,7 +120,10 @@ impl<T> RwLock<T> {
     /// assert!(LOCK.try_write().is_ok());
     /// ```
     #[cfg(not(loom))]
-    pub const fn const_with_max_readers(value: T, max_reads: u32) -> RwLock<T> {
+    pub const fn const_with_max_readers(value: T, max_reads: u32) -> RwLock<T>
+    where
+        T: Sized,
+    {
         assert!(
             max_reads <= MAX_READERS,
             "a RwLock may not be created with that many readers"
@@ -130,7 +142,10 @@ impl<T> RwLock<T> {
     /// ```
     /// assert_eq!(zokio_sync::RwLock::new(5).into_inner(), 5);
     /// ```
-    pub fn into_inner(self) -> T {
+    pub fn into_inner(self) -> T
+    where
+        T: Sized,
+    {
         self.value.into_inner()
     }
 }
