@@ -12,7 +12,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 use zokio_base::clock::Clock;
-use zokio_base::sync::Arc;
+use zokio_base::sync::{Arc, OnceLock};
 use zokio_driver::{Driver, DriverOptions, IoMode};
 use zokio_sched::{Scheduler, StallReport};
 use zokio_time::TimerHandle;
@@ -280,7 +280,8 @@ impl Builder {
     }
 
     /// Runs `hook`, on a thread of the runtime's own, when a task has blocked its worker for longer
-    /// than the stall threshold.
+    /// than the stall threshold. A current-thread runtime cannot move on to another thread, but it
+    /// reports: with a hook it has a thread that watches.
     pub fn on_stall<F: Fn(&StallReport) + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
         self.settings.on_stall = Some(Arc::new(hook));
         self
@@ -354,13 +355,12 @@ impl Builder {
             clock,
             id: Id::next(),
             name: self.name.clone(),
+            local_to: OnceLock::new(),
         });
         inner.pool.serve(&inner);
         // From here on a failure drops the runtime, which shuts down what has started.
         let runtime = Runtime::from_handle(Handle { inner });
-        if self.kind == Kind::MultiThread {
-            runtime.handle().inner.scheduler.start()?;
-        }
+        runtime.handle().inner.scheduler.start()?;
         Ok(runtime)
     }
 

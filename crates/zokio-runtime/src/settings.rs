@@ -74,6 +74,10 @@ impl Policy for Settings {
         self.stall_threshold
     }
 
+    fn report_stalls(&self) -> bool {
+        self.on_stall.is_some()
+    }
+
     fn seed(&self) -> Option<u64> {
         self.seed
     }

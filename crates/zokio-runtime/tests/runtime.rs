@@ -254,3 +254,33 @@ fn a_thousand_runtimes_leave_nothing_behind() {
     // Other tests of this process may hold a few at the moment.
     assert!(descriptors() < before + 100);
 }
+
+#[test]
+fn stalls_are_reported_on_both_kinds() {
+    let reports = |builder: &mut Builder| {
+        let count = Arc::new(AtomicUsize::new(0));
+        let seen = count.clone();
+        let runtime = builder
+            .enable_all()
+            .stall_threshold(Duration::from_millis(5))
+            .on_stall(move |report| {
+                assert!(
+                    report
+                        .spawned_at
+                        .is_some_and(|place| place.file() == file!())
+                );
+                seen.fetch_add(1, Ordering::SeqCst);
+            })
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            spawn(async { std::thread::sleep(Duration::from_millis(100)) })
+                .await
+                .unwrap();
+        });
+        drop(runtime);
+        count.load(Ordering::SeqCst)
+    };
+    assert_eq!(reports(&mut Builder::new_current_thread()), 1);
+    assert_eq!(reports(Builder::new_multi_thread().worker_threads(2)), 1);
+}
