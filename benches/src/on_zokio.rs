@@ -6,4 +6,8 @@ pub(crate) use zokio as rt;
 pub(crate) mod under;
 
 /// Switches stall containment.
-pub(crate) fn contain(_builder: &mut rt::runtime::Builder, _on: bool) {}
+pub(crate) fn contain(builder: &mut rt::runtime::Builder, on: bool) {
+    if !on {
+        builder.stall_threshold(None);
+    }
+}

@@ -16,17 +16,24 @@ use crate::storm::{Choices, Ledger, Options};
 /// How often a family gives the books a look, in its inner loops.
 const BATCH: usize = 32;
 
+/// How many of each family there are.
+const WAVES: usize = 2;
+/// How many servers with their clients there are.
+const SERVERS: usize = 8;
+
 /// Runs every family until the time is over, and leaves some tasks pending.
 pub(crate) async fn run(ledger: &Arc<Ledger>, options: Options, choices: &mut Choices) {
     let mut all: Vec<JoinHandle<()>> = Vec::new();
-    for _ in 0..2 {
+    for _ in 0..WAVES {
         all.push(zokio::spawn(trees(ledger.clone(), choices.fork())));
         all.push(zokio::spawn(ring(ledger.clone(), choices.fork())));
         all.push(zokio::spawn(aborts(ledger.clone(), choices.fork())));
         all.push(zokio::spawn(timers(ledger.clone(), choices.fork())));
         all.push(zokio::spawn(locks(ledger.clone(), choices.fork())));
     }
-    if options.sockets {
+    // Each message waits for several turns of the driver, so it takes many to make a storm.
+    let servers = if options.sockets { SERVERS } else { 0 };
+    for _ in 0..servers {
         all.push(zokio::spawn(sockets(ledger.clone(), choices.fork())));
     }
     for family in all {
