@@ -1,4 +1,5 @@
 //! `#[zokio::main]` and `#[zokio::test]` with their options, on the real runtime.
+#![allow(clippy::disallowed_methods)] // A test measures real time.
 
 use std::time::Duration;
 use zokio::runtime::{Handle, RuntimeFlavor};
