@@ -89,10 +89,11 @@ fn a_root_future_that_wakes_itself_does_not_starve_timers() {
 #[test]
 fn a_reset_timer_stays_with_its_runtime() {
     let (first, second) = (workers(1), current_thread());
-    let timer = first.block_on(async {
-        zokio::spawn(async { Box::pin(sleep(Duration::from_secs(3_600))) }).await
+    let made = first.block_on(async {
+        // Wrapped, because the timer itself is what the task returns.
+        zokio::spawn(async { Some(Box::pin(sleep(Duration::from_secs(3_600)))) }).await
     });
-    let mut timer = timer.unwrap();
+    let mut timer = made.unwrap().unwrap();
     assert!(is_pending(&mut timer));
     second.block_on(async {
         timer
