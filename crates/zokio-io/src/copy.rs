@@ -3,7 +3,8 @@
 //! Invariants of [`CopyBuffer`]:
 //!
 //! 1. `buf[position..end]` was read and not yet written.
-//! 2. While nothing can be read and everything read was written, the writer is flushed: a writer
+//! 2. An operation that was interrupted is tried again.
+//! 3. While nothing can be read and everything read was written, the writer is flushed: a writer
 //!    that buffers must not keep the answer to which the other side waits before it sends more.
 
 use crate::util::DEFAULT_BUF_SIZE;
@@ -78,13 +79,25 @@ where
                 }
                 return Poll::Pending;
             };
-            let available = available?;
+            let available = match available {
+                Err(error) if is_interrupted(&error) => {
+                    round.made_progress(cx);
+                    continue;
+                }
+                result => result?,
+            };
             if available.is_empty() {
                 ready!(Pin::new(&mut *writer).poll_flush(cx))?;
                 round.made_progress(cx);
                 return Poll::Ready(Ok(copied));
             }
-            let count = ready!(Pin::new(&mut *writer).poll_write(cx, available))?;
+            let count = match ready!(Pin::new(&mut *writer).poll_write(cx, available)) {
+                Err(error) if is_interrupted(&error) => {
+                    round.made_progress(cx);
+                    continue;
+                }
+                result => result?,
+            };
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -130,10 +143,13 @@ where
     copy_bidirectional_with_sizes(a, b, DEFAULT_BUF_SIZE, DEFAULT_BUF_SIZE).await
 }
 
-/// As [`copy_bidirectional`], with buffers of the given sizes. A size of zero counts as one.
+/// As [`copy_bidirectional`], with buffers of the given sizes.
 ///
 /// # Errors
 /// The first one of either side ends both ways.
+///
+/// # Panics
+/// If a size is zero: nothing could ever be copied.
 ///
 /// # Cancel safety
 /// Not cancel safe: what was read and not yet written is lost.
@@ -147,6 +163,14 @@ where
     A: AsyncRead + AsyncWrite + Unpin + ?Sized,
     B: AsyncRead + AsyncWrite + Unpin + ?Sized,
 {
+    assert!(
+        a_to_b_buf_size > 0,
+        "`a_to_b_buf_size` must be greater than 0"
+    );
+    assert!(
+        b_to_a_buf_size > 0,
+        "`b_to_a_buf_size` must be greater than 0"
+    );
     let mut there = Way::Copying(CopyBuffer::new(a_to_b_buf_size));
     let mut back = Way::Copying(CopyBuffer::new(b_to_a_buf_size));
     poll_fn(|cx| {
@@ -208,7 +232,7 @@ struct CopyBuffer {
 impl CopyBuffer {
     fn new(size: usize) -> Self {
         Self {
-            buf: vec![0; size.max(1)].into_boxed_slice(),
+            buf: vec![0; size].into_boxed_slice(),
             position: 0,
             end: 0,
             copied: 0,
@@ -258,7 +282,11 @@ impl CopyBuffer {
         }
         let mut buf = ReadBuf::new(&mut self.buf);
         buf.set_filled(self.end);
-        ready!(reader.poll_read(cx, &mut buf))?;
+        match ready!(reader.poll_read(cx, &mut buf)) {
+            // Tried again in the next round.
+            Err(error) if is_interrupted(&error) => return Poll::Ready(Ok(())),
+            result => result?,
+        }
         let end = buf.filled().len();
         self.has_ended = end == self.end;
         self.end = end;
@@ -276,7 +304,10 @@ impl CopyBuffer {
     {
         while self.position < self.end {
             let rest = &self.buf[self.position..self.end];
-            let count = ready!(writer.as_mut().poll_write(cx, rest))?;
+            let count = match ready!(writer.as_mut().poll_write(cx, rest)) {
+                Err(error) if is_interrupted(&error) => continue,
+                result => result?,
+            };
             if count == 0 {
                 let kind = io::ErrorKind::WriteZero;
                 return Poll::Ready(Err(io::Error::new(kind, "the writer takes no more bytes")));
@@ -289,4 +320,9 @@ impl CopyBuffer {
         self.end = 0;
         Poll::Ready(Ok(()))
     }
+}
+
+/// Interrupted by a signal: nothing has happened, and nothing speaks against trying again.
+fn is_interrupted(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Interrupted
 }

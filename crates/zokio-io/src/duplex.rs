@@ -64,8 +64,8 @@ impl AsyncRead for DuplexStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let (result, waiting) = self.incoming.lock().read(cx, buf);
-        wake(waiting);
+        let (result, after) = self.incoming.lock().read(cx, buf);
+        after.run();
         result
     }
 }
@@ -76,8 +76,8 @@ impl AsyncWrite for DuplexStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let (result, waiting) = self.outgoing.lock().write(cx, &[IoSlice::new(buf)]);
-        wake(waiting);
+        let (result, after) = self.outgoing.lock().write(cx, &[IoSlice::new(buf)]);
+        after.run();
         result
     }
 
@@ -86,8 +86,8 @@ impl AsyncWrite for DuplexStream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let waiting = self.outgoing.lock().close();
-        waiting.into_iter().for_each(wake);
+        let after = self.outgoing.lock().close();
+        after.into_iter().for_each(After::run);
         Poll::Ready(Ok(()))
     }
 
@@ -96,8 +96,8 @@ impl AsyncWrite for DuplexStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let (result, waiting) = self.outgoing.lock().write(cx, bufs);
-        wake(waiting);
+        let (result, after) = self.outgoing.lock().write(cx, bufs);
+        after.run();
         result
     }
 
@@ -109,8 +109,8 @@ impl AsyncWrite for DuplexStream {
 impl Drop for DuplexStream {
     fn drop(&mut self) {
         for way in [&self.outgoing, &self.incoming] {
-            let waiting = way.lock().close();
-            waiting.into_iter().for_each(wake);
+            let after = way.lock().close();
+            after.into_iter().for_each(After::run);
         }
     }
 }
@@ -151,21 +151,40 @@ pub fn simplex(max_buf_size: usize) -> (ReadHalf<SimplexStream>, WriteHalf<Simpl
     split(SimplexStream::new_unsplit(max_buf_size))
 }
 
-/// What a step returns: its result, and the task to be woken once the lock is released.
-type Step<T> = (Poll<io::Result<T>>, Option<Waker>);
+/// What a step returns: its result, and what is to be done once the lock is released.
+type Step<T> = (Poll<io::Result<T>>, After);
 
-fn wake(waiting: Option<Waker>) {
-    if let Some(waker) = waiting {
-        waker.wake();
+/// What must not be done under the lock: wakers are foreign code, which may use the pipe.
+enum After {
+    Nothing,
+    Wake(Waker),
+    Drop(Waker),
+}
+
+impl After {
+    fn wake(waiting: Option<Waker>) -> Self {
+        waiting.map_or(Self::Nothing, Self::Wake)
+    }
+
+    fn run(self) {
+        match self {
+            Self::Nothing => {}
+            Self::Wake(waker) => waker.wake(),
+            Self::Drop(waker) => drop(waker),
+        }
     }
 }
 
 /// Remembers the task of `cx` as the one that waits.
-fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) {
-    match slot {
-        Some(waker) => waker.clone_from(cx.waker()),
-        None => *slot = Some(cx.waker().clone()),
+fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) -> After {
+    if slot
+        .as_ref()
+        .is_some_and(|waker| waker.will_wake(cx.waker()))
+    {
+        return After::Nothing;
     }
+    let replaced = slot.replace(cx.waker().clone());
+    replaced.map_or(After::Nothing, After::Drop)
 }
 
 impl SimplexStream {
@@ -186,40 +205,41 @@ impl SimplexStream {
     }
 
     /// Closes the pipe for writing; both sides may be waiting for a change.
-    fn close(&mut self) -> [Option<Waker>; 2] {
+    fn close(&mut self) -> [After; 2] {
         self.is_closed = true;
-        [self.reader.take(), self.writer.take()]
+        [self.reader.take(), self.writer.take()].map(After::wake)
     }
 
     fn read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Step<()> {
         if pace::poll_unit_for(cx, !self.buffer.is_empty() || self.is_closed).is_pending() {
-            return (Poll::Pending, None);
+            return (Poll::Pending, After::Nothing);
         }
         if !self.buffer.is_empty() {
             let count = self.buffer.len().min(buf.remaining());
             buf.put_slice(&self.buffer[..count]);
             self.buffer.advance(count);
             let waiting = if count > 0 { self.writer.take() } else { None };
-            return (Poll::Ready(Ok(())), waiting);
+            return (Poll::Ready(Ok(())), After::wake(waiting));
         }
         if self.is_closed {
-            return (Poll::Ready(Ok(())), None);
+            return (Poll::Ready(Ok(())), After::Nothing);
         }
-        remember(&mut self.reader, cx);
-        (Poll::Pending, None)
+        (Poll::Pending, remember(&mut self.reader, cx))
     }
 
     fn write(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Step<usize> {
         let mut room = self.capacity - self.buffer.len();
         if pace::poll_unit_for(cx, room > 0 || self.is_closed).is_pending() {
-            return (Poll::Pending, None);
+            return (Poll::Pending, After::Nothing);
         }
         if self.is_closed {
-            return (Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())), None);
+            return (
+                Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+                After::Nothing,
+            );
         }
         if room == 0 {
-            remember(&mut self.writer, cx);
-            return (Poll::Pending, None);
+            return (Poll::Pending, remember(&mut self.writer, cx));
         }
         let mut taken = 0;
         for buf in bufs {
@@ -229,7 +249,7 @@ impl SimplexStream {
             room -= count;
         }
         let waiting = if taken > 0 { self.reader.take() } else { None };
-        (Poll::Ready(Ok(taken)), waiting)
+        (Poll::Ready(Ok(taken)), After::wake(waiting))
     }
 }
 
@@ -239,8 +259,8 @@ impl AsyncRead for SimplexStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let (result, waiting) = self.get_mut().read(cx, buf);
-        wake(waiting);
+        let (result, after) = self.get_mut().read(cx, buf);
+        after.run();
         result
     }
 }
@@ -251,8 +271,8 @@ impl AsyncWrite for SimplexStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let (result, waiting) = self.get_mut().write(cx, &[IoSlice::new(buf)]);
-        wake(waiting);
+        let (result, after) = self.get_mut().write(cx, &[IoSlice::new(buf)]);
+        after.run();
         result
     }
 
@@ -261,7 +281,7 @@ impl AsyncWrite for SimplexStream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().close().into_iter().for_each(wake);
+        self.get_mut().close().into_iter().for_each(After::run);
         Poll::Ready(Ok(()))
     }
 
@@ -270,8 +290,8 @@ impl AsyncWrite for SimplexStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let (result, waiting) = self.get_mut().write(cx, bufs);
-        wake(waiting);
+        let (result, after) = self.get_mut().write(cx, bufs);
+        after.run();
         result
     }
 

@@ -80,7 +80,7 @@ impl Drop for TextBuffer<'_> {
 }
 
 /// The error of text that is none.
-pub(crate) fn invalid_utf8() -> io::Error {
+fn invalid_utf8() -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
         "stream did not contain valid UTF-8",

@@ -68,7 +68,7 @@ impl<R: AsyncRead> BufReader<R> {
     /// If `capacity` is zero: such a buffer would always look like the end of the source.
     #[track_caller]
     pub fn with_capacity(capacity: usize, inner: R) -> Self {
-        assert!(capacity > 0, "the capacity of a BufReader must not be zero");
+        assert!(capacity > 0, "the capacity must be greater than zero");
         Self {
             inner,
             buf: vec![0; capacity].into_boxed_slice(),

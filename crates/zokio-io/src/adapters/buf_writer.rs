@@ -98,6 +98,7 @@ impl<W: AsyncWrite> BufWriter<W> {
                     break Err(io::Error::new(kind, "failed to write the buffered data"));
                 }
                 Ok(count) => *me.written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => break Err(error),
             }
         };

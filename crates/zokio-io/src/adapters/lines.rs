@@ -2,7 +2,6 @@
 
 use crate::AsyncBufRead;
 use crate::ext::poll_read_until;
-use crate::text::invalid_utf8;
 use pin_project_lite::pin_project;
 use std::future::poll_fn;
 use std::io;
@@ -38,8 +37,8 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
     /// Returns the next line, or `None` at the end of the source.
     ///
     /// # Errors
-    /// Those of the source, and `InvalidData` if the line is not UTF-8; that line is lost and the
-    /// next call goes on behind it.
+    /// Those of the source, and `InvalidData` if the line is not UTF-8: the error holds its
+    /// bytes, as a `FromUtf8Error`, and the next call goes on behind it.
     ///
     /// # Cancel safety
     /// Cancel safe: the beginning of a line is kept for the next call.
@@ -97,7 +96,8 @@ impl<R: AsyncBufRead> Lines<R> {
                 line.pop();
             }
         }
-        let text = String::from_utf8(line).map_err(|_| invalid_utf8())?;
+        let text = String::from_utf8(line)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         Poll::Ready(Ok(Some(text)))
     }
 }

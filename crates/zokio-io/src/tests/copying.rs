@@ -83,9 +83,27 @@ fn both_ways_end_each_for_itself() {
         let mut a = Script::reading(b"from a", []);
         let mut b = Script::reading(b"", [Fail(ErrorKind::ConnectionReset)]);
         copy_bidirectional(&mut a, &mut b).await.unwrap_err();
-        let mut a = Script::reading(b"abc", []);
-        let mut b = Script::reading(b"defg", []);
-        let sizes = crate::copy_bidirectional_with_sizes(&mut a, &mut b, 0, 1);
-        assert_eq!(sizes.await.unwrap(), (3, 4));
     });
+}
+
+#[test]
+fn what_was_interrupted_is_tried_again() {
+    let interrupted = [Pass(1), Fail(ErrorKind::Interrupted), Pass(1)];
+    block_on(async {
+        let mut reader = Script::reading(b"abc", interrupted.clone());
+        let mut writer = Script::writing(interrupted.clone());
+        assert_eq!(copy(&mut reader, &mut writer).await.unwrap(), 3);
+        let mut reader = BufReader::new(Script::reading(b"abc", interrupted.clone()));
+        let mut writer = Script::writing(interrupted);
+        assert_eq!(copy_buf(&mut reader, &mut writer).await.unwrap(), 3);
+        assert_eq!(writer.written, b"abc");
+    });
+}
+
+#[test]
+#[should_panic(expected = "`b_to_a_buf_size` must be greater than 0")]
+fn a_copy_without_a_buffer_panics() {
+    let (mut a, mut b) = (Script::default(), Script::default());
+    let copy = crate::copy_bidirectional_with_sizes(&mut a, &mut b, 1, 0);
+    let _ = block_on(copy);
 }

@@ -91,3 +91,39 @@ fn chain_with_an_empty_buffer_keeps_its_place() {
         assert_eq!(chain.read_u8().await.unwrap(), b'a');
     });
 }
+
+/// A waker whose drop uses the pipe in which it waited.
+#[allow(dead_code)]
+struct Reentrant(std::sync::Mutex<Option<crate::DuplexStream>>);
+
+impl std::task::Wake for Reentrant {
+    fn wake(self: std::sync::Arc<Self>) {}
+}
+
+/// A task's waker that is replaced is dropped after the pipe's lock was released: dropping it may
+/// drop the pipe's other end.
+#[test]
+fn a_replaced_waker_is_dropped_outside_of_the_lock() {
+    let (mut reader, peer) = crate::duplex(1);
+    let waker = std::sync::Arc::new(Reentrant(std::sync::Mutex::new(Some(peer)))).into();
+    let mut memory = [0; 1];
+    let mut buf = ReadBuf::new(&mut memory);
+    let mut first = Context::from_waker(&waker);
+    assert!(
+        Pin::new(&mut reader)
+            .poll_read(&mut first, &mut buf)
+            .is_pending()
+    );
+    drop(waker);
+    let mut second = Context::from_waker(std::task::Waker::noop());
+    assert!(
+        Pin::new(&mut reader)
+            .poll_read(&mut second, &mut buf)
+            .is_pending()
+    );
+    assert!(
+        Pin::new(&mut reader)
+            .poll_read(&mut second, &mut buf)
+            .is_ready()
+    );
+}
