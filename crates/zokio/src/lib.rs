@@ -48,7 +48,10 @@ pub mod macros;
 
 pub mod fs;
 pub mod io;
+mod io_driver;
+pub mod net;
 pub mod runtime;
+pub mod signal;
 pub mod stream;
 pub mod sync;
 pub mod task;

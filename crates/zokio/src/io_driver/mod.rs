@@ -1,0 +1,217 @@
+//! What every socket and pipe of this crate stands on: a source of events tied to the driver of
+//! the runtime it was made in.
+//!
+//! [`IoSource`] holds the system's object and its registration. Operations are tried at once, and
+//! wait only if that would block; the object enters a readiness set at that moment, the one of the
+//! worker that runs the task (see `zokio_driver::Registration`). Every operation takes one unit of
+//! the task's budget when it makes progress.
+
+mod convert;
+mod current;
+#[cfg(not(unix))]
+#[path = "other.rs"]
+mod system;
+#[cfg(unix)]
+#[path = "unix.rs"]
+mod system;
+
+pub(crate) use convert::{interest_of, ready_from, ready_of};
+pub(crate) use current::{driver, worker};
+pub(crate) use system::IoSource;
+
+use bytes::BufMut;
+use std::fmt;
+use std::io::{self, ErrorKind, IoSlice};
+use std::mem::MaybeUninit;
+use std::task::{Context, Poll, ready};
+use zokio_driver::{Direction, DriverHandle, Interest as DriverInterest};
+use zokio_io::{Interest, ReadBuf, Ready};
+use zokio_task::coop;
+
+/// What a source waits for unless it can only be read or only be written.
+pub(crate) const BOTH: DriverInterest = DriverInterest::READABLE.add(DriverInterest::WRITABLE);
+
+impl<E: fmt::Debug> fmt::Debug for IoSource<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.fmt(f)
+    }
+}
+
+impl<E> std::ops::Deref for IoSource<E> {
+    type Target = E;
+
+    fn deref(&self) -> &E {
+        &self.io
+    }
+}
+
+impl<E> IoSource<E> {
+    /// The driver that the source is tied to.
+    pub(crate) fn driver(&self) -> &DriverHandle {
+        self.registration.driver()
+    }
+
+    /// Waits until the source is ready in `direction`.
+    pub(crate) fn poll_ready(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+    ) -> Poll<io::Result<()>> {
+        let unit = ready!(coop::poll_proceed(cx));
+        let event = ready!(self.registration.poll_ready(cx, direction, worker));
+        unit.made_progress();
+        Poll::Ready(event.map(|_| ()))
+    }
+
+    /// Runs `operation` until it does not block.
+    #[inline]
+    pub(crate) fn poll_io<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        operation: impl FnMut() -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        let unit = ready!(coop::poll_proceed(cx));
+        let result = ready!(self.registration.poll_io(cx, direction, worker, operation));
+        unit.made_progress();
+        Poll::Ready(result)
+    }
+
+    /// Moves bytes of a stream: as [`poll_io`](Self::poll_io), and a transfer of less than `len`
+    /// counts as the sign that the next one would block, which saves trying it.
+    #[inline]
+    pub(crate) fn poll_transfer(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        len: usize,
+        mut operation: impl FnMut() -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let unit = ready!(coop::poll_proceed(cx));
+        loop {
+            let event = match ready!(self.registration.poll_try(cx, direction)) {
+                Ok(event) => event,
+                Err(error) => return Poll::Ready(Err(error)),
+            };
+            match operation() {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if let Err(error) = self.registration.would_block(event, worker) {
+                        return Poll::Ready(Err(error));
+                    }
+                }
+                result => {
+                    // Sets are edge-triggered: whatever comes after the short transfer is an edge
+                    // of its own, with a later tick than `event`. A closed side stays marked.
+                    if cfg!(unix) && matches!(result, Ok(moved) if 0 < moved && moved < len) {
+                        self.registration.clear_readiness(event);
+                    }
+                    unit.made_progress();
+                    return Poll::Ready(result);
+                }
+            }
+        }
+    }
+
+    /// Reads into the unfilled part of `buf` with `read`, which returns how many bytes it has
+    /// initialised.
+    #[inline]
+    pub(crate) fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        mut read: impl FnMut(&mut [MaybeUninit<u8>]) -> io::Result<usize>,
+    ) -> Poll<io::Result<()>> {
+        let len = buf.remaining();
+        let read = ready!(self.poll_transfer(cx, Direction::Read, len, || {
+            read(unfilled(buf))
+        }))?;
+        system::filled(buf, read);
+        Poll::Ready(Ok(()))
+    }
+
+    /// As [`poll_read`](Self::poll_read) for what is not a stream, and for looking without taking: a
+    /// short transfer says nothing about the next one.
+    pub(crate) fn poll_recv<R>(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        mut read: impl FnMut(&mut [MaybeUninit<u8>]) -> io::Result<(usize, R)>,
+    ) -> Poll<io::Result<R>> {
+        let (read, from) = ready!(self.poll_io(cx, Direction::Read, || read(unfilled(buf))))?;
+        system::filled(buf, read);
+        Poll::Ready(Ok(from))
+    }
+
+    /// Writes `len` bytes, or as many as there is room for.
+    #[inline]
+    pub(crate) fn poll_write(
+        &self,
+        cx: &mut Context<'_>,
+        len: usize,
+        write: impl FnMut() -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_transfer(cx, Direction::Write, len, write)
+    }
+
+    /// Waits for `interest`.
+    pub(crate) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        coop::consume_budget().await;
+        let event = self
+            .registration
+            .readiness(interest_of(interest), worker)
+            .await?;
+        Ok(ready_of(event.ready()))
+    }
+
+    /// Runs `operation` once, if the source is ready for `interest`.
+    pub(crate) fn try_io<R>(
+        &self,
+        interest: Interest,
+        operation: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.registration.try_io(interest_of(interest), operation)
+    }
+
+    /// Runs `operation` until it does not block, waiting for `interest` in between.
+    pub(crate) async fn async_io<R>(
+        &self,
+        interest: Interest,
+        mut operation: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        let interest = interest_of(interest);
+        coop::consume_budget().await;
+        loop {
+            // What is not attached yet is tried at once; afterwards only what is ready is.
+            let mut event = self.registration.event(interest);
+            if event.is_shutdown() || event.ready().is_empty() {
+                event = self.registration.readiness(interest, worker).await?;
+            }
+            match operation() {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.registration.would_block(event, worker)?;
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+/// The unfilled part of a buffer, whose bytes may be uninitialised.
+fn unfilled<'a>(buf: &'a mut ReadBuf<'_>) -> &'a mut [MaybeUninit<u8>] {
+    system::unfilled(buf)
+}
+
+/// The free part of a growable buffer.
+pub(crate) fn spare<B: BufMut>(buf: &mut B) -> &mut [MaybeUninit<u8>] {
+    system::spare(buf)
+}
+
+/// Says that `read` bytes were initialised behind the end of `buf`.
+pub(crate) fn advance<B: BufMut>(buf: &mut B, read: usize) {
+    system::advance(buf, read);
+}
+
+/// How many bytes the slices hold.
+pub(crate) fn total(slices: &[IoSlice<'_>]) -> usize {
+    slices.iter().map(|slice| slice.len()).sum()
+}

@@ -1,0 +1,136 @@
+//! [`TcpListener`]: takes connections.
+
+use super::TcpStream;
+use crate::io_driver::IoSource;
+use crate::net::ToSocketAddrs;
+use crate::net::addr::{no_address, resolve};
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::net::{self, SocketAddr};
+use std::task::{Context, Poll};
+use zokio_driver::{Direction, Interest};
+
+/// A TCP socket that listens for connections.
+///
+/// # Examples
+/// ```no_run
+/// use zokio::net::TcpListener;
+///
+/// # async fn demo() -> std::io::Result<()> {
+/// let listener = TcpListener::bind("127.0.0.1:8080").await?;
+/// loop {
+///     let (stream, peer) = listener.accept().await?;
+///     println!("{peer} is here");
+///     drop(stream);
+/// }
+/// # }
+/// ```
+pub struct TcpListener {
+    io: IoSource<mio::net::TcpListener>,
+}
+
+impl TcpListener {
+    /// Listens on the first of the addresses that works, with `SO_REUSEADDR` (not on Windows).
+    ///
+    /// Port 0 asks the system for a free port; [`local_addr`](Self::local_addr) tells which.
+    ///
+    /// # Errors
+    /// The error of the last address; `InvalidInput` if there is none.
+    ///
+    /// # Panics
+    /// Outside of a runtime, or if the runtime has no I/O.
+    pub async fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
+        let mut last = None;
+        for address in resolve(addr).await? {
+            match mio::net::TcpListener::bind(address) {
+                Ok(listener) => return TcpListener::new(listener),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(no_address))
+    }
+
+    #[track_caller]
+    pub(crate) fn new(listener: mio::net::TcpListener) -> io::Result<TcpListener> {
+        let io = IoSource::new(listener, Interest::READABLE)?;
+        Ok(TcpListener { io })
+    }
+
+    /// Takes the next connection: its stream and the address of the peer.
+    ///
+    /// # Errors
+    /// What the system says, of the connection or of the listener; or that the runtime has shut
+    /// down.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped before it completes, no connection was taken.
+    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    /// Polls for a connection. Of several tasks that poll, the last is woken.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        self.io
+            .poll_io(cx, Direction::Read, || self.io.accept())
+            .map(|accepted| {
+                let (stream, peer) = accepted?;
+                Ok((TcpStream::with_driver(stream, self.io.driver())?, peer))
+            })
+    }
+
+    /// Takes over a listener of the standard library, which must be in non-blocking mode.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// # Panics
+    /// Outside of a runtime, or if the runtime has no I/O.
+    #[track_caller]
+    pub fn from_std(listener: net::TcpListener) -> io::Result<TcpListener> {
+        TcpListener::new(mio::net::TcpListener::from_std(listener))
+    }
+
+    /// Gives the listener away, as one of the standard library, still in non-blocking mode.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn into_std(self) -> io::Result<net::TcpListener> {
+        Ok(self.io.into_inner()?.into())
+    }
+
+    /// The address it listens on.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io.local_addr()
+    }
+
+    /// The time to live of the packets it sends.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.io.ttl()
+    }
+
+    /// Sets the time to live of the packets it sends.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.io.set_ttl(ttl)
+    }
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.fmt(f)
+    }
+}
+
+socket_conversions!(TcpListener, net::TcpListener);

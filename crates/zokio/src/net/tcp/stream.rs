@@ -1,0 +1,278 @@
+//! [`TcpStream`]: one connection.
+
+use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use crate::io_driver::{BOTH, IoSource};
+use crate::net::ToSocketAddrs;
+use crate::net::addr::{no_address, resolve};
+use socket2::SockRef;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::net::{self, SocketAddr};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use zokio_driver::{Direction, DriverHandle};
+use zokio_io::ReadBuf;
+use zokio_task::coop;
+
+/// A TCP connection.
+///
+/// Reading and writing go through [`AsyncRead`](zokio_io::AsyncRead) and
+/// [`AsyncWrite`](zokio_io::AsyncWrite) and their extension traits. Dropping the stream closes it;
+/// shutting it down closes the write side only.
+///
+/// # Examples
+/// ```no_run
+/// use zokio::net::TcpStream;
+/// use zokio_io::AsyncWriteExt;
+///
+/// # async fn demo() -> std::io::Result<()> {
+/// let mut stream = TcpStream::connect("127.0.0.1:8080").await?;
+/// stream.write_all(b"hello").await?;
+/// # Ok(()) }
+/// ```
+pub struct TcpStream {
+    io: IoSource<mio::net::TcpStream>,
+}
+
+impl TcpStream {
+    /// Connects to the first of the addresses that works.
+    ///
+    /// # Errors
+    /// The error of the last address; `InvalidInput` if there is none.
+    ///
+    /// # Panics
+    /// Outside of a runtime, or if the runtime has no I/O.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes a connection that is being made.
+    pub async fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
+        let mut last = None;
+        for address in resolve(addr).await? {
+            let connecting = match mio::net::TcpStream::connect(address) {
+                Ok(stream) => TcpStream::finish_connect(stream).await,
+                Err(error) => Err(error),
+            };
+            match connecting {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(no_address))
+    }
+
+    /// Waits until a connection that was begun is there.
+    pub(crate) async fn finish_connect(stream: mio::net::TcpStream) -> io::Result<TcpStream> {
+        let stream = TcpStream::new(stream)?;
+        coop::consume_budget().await;
+        // Many a connection to this very host is there at once, which saves waiting for it.
+        if let Some(error) = stream.io.take_error()? {
+            return Err(error);
+        }
+        if stream.io.peer_addr().is_ok() {
+            return Ok(stream);
+        }
+        poll_fn(|cx| stream.io.poll_ready(cx, Direction::Write)).await?;
+        match stream.io.take_error()? {
+            Some(error) => Err(error),
+            None => Ok(stream),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn new(stream: mio::net::TcpStream) -> io::Result<TcpStream> {
+        let io = IoSource::new(stream, BOTH)?;
+        Ok(TcpStream { io })
+    }
+
+    /// A stream that belongs to the driver of the listener that accepted it.
+    pub(super) fn with_driver(
+        stream: mio::net::TcpStream,
+        driver: &DriverHandle,
+    ) -> io::Result<TcpStream> {
+        let io = IoSource::with_driver(stream, BOTH, driver.clone())?;
+        Ok(TcpStream { io })
+    }
+
+    /// Takes over a stream of the standard library, which must be in non-blocking mode.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// # Panics
+    /// Outside of a runtime, or if the runtime has no I/O.
+    #[track_caller]
+    pub fn from_std(stream: net::TcpStream) -> io::Result<TcpStream> {
+        TcpStream::new(mio::net::TcpStream::from_std(stream))
+    }
+
+    /// Gives the stream away, as one of the standard library, still in non-blocking mode.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn into_std(self) -> io::Result<net::TcpStream> {
+        Ok(self.io.into_inner()?.into())
+    }
+
+    /// The address of this side.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io.local_addr()
+    }
+
+    /// The address of the peer.
+    ///
+    /// # Errors
+    /// If the stream is not connected.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.io.peer_addr()
+    }
+
+    /// Takes the pending error of the socket, if there is one.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.io.take_error()
+    }
+
+    /// Looks at bytes without taking them. Returns how many there are, up to what fits.
+    ///
+    /// # Errors
+    /// What the system says; or that the runtime has shut down.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        poll_fn(|cx| self.io.poll_io(cx, Direction::Read, || self.io.peek(buf))).await
+    }
+
+    /// Polls for bytes to look at, which are then in the filled part of `buf`.
+    ///
+    /// Of several tasks that poll for reading, the last is woken.
+    ///
+    /// # Errors
+    /// As [`peek`](Self::peek).
+    pub fn poll_peek(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        self.io.poll_recv(cx, buf, |buf| {
+            let look = || SockRef::from(&*self.io).peek(buf);
+            let seen = mio::net::TcpStream::try_io(&self.io, look)?;
+            Ok((seen, seen))
+        })
+    }
+
+    /// Halves that borrow the stream.
+    pub fn split<'a>(&'a mut self) -> (ReadHalf<'a>, WriteHalf<'a>) {
+        split::split(self)
+    }
+
+    /// Halves that own the stream together. Dropping the writing half closes the write side.
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        split::split_owned(self)
+    }
+
+    readiness_methods!();
+    poll_readiness_methods!(poll_read_ready, poll_write_ready);
+    stream_try_methods!();
+    stream_shared_methods!(TcpStream);
+}
+
+/// Options.
+impl TcpStream {
+    /// Whether small segments are sent at once (`TCP_NODELAY`).
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        self.io.nodelay()
+    }
+
+    /// Sets whether small segments are sent at once (`TCP_NODELAY`).
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.io.set_nodelay(nodelay)
+    }
+
+    /// Whether received data is acknowledged at once (`TCP_QUICKACK`).
+    ///
+    /// # Errors
+    /// What the system says.
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
+    pub fn quickack(&self) -> io::Result<bool> {
+        SockRef::from(&*self.io).tcp_quickack()
+    }
+
+    /// Sets whether received data is acknowledged at once (`TCP_QUICKACK`). The system may turn it
+    /// off again by itself.
+    ///
+    /// # Errors
+    /// What the system says.
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
+    pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
+        SockRef::from(&*self.io).set_tcp_quickack(quickack)
+    }
+
+    /// How long closing waits for data that was not sent (`SO_LINGER`), if it does.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        SockRef::from(&*self.io).linger()
+    }
+
+    /// Sets how long closing waits for data that was not sent (`SO_LINGER`).
+    ///
+    /// # Errors
+    /// What the system says.
+    #[deprecated = "`SO_LINGER` causes the socket to block the thread on drop"]
+    pub fn set_linger(&self, dur: Option<Duration>) -> io::Result<()> {
+        SockRef::from(&*self.io).set_linger(dur)
+    }
+
+    /// Has closing discard data that was not sent, and reset the connection (`SO_LINGER` of zero).
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        SockRef::from(&*self.io).set_linger(Some(Duration::ZERO))
+    }
+
+    /// The time to live of the packets it sends.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.io.ttl()
+    }
+
+    /// Sets the time to live of the packets it sends.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.io.set_ttl(ttl)
+    }
+}
+
+impl AsRef<Self> for TcpStream {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.fmt(f)
+    }
+}
+
+stream_traits!(TcpStream, |stream| stream);
+socket_conversions!(TcpStream, net::TcpStream);

@@ -1,0 +1,280 @@
+//! [`UnixDatagram`]: datagrams between processes of one host.
+
+use super::SocketAddr;
+use crate::io_driver::{BOTH, IoSource, advance, spare};
+use bytes::BufMut;
+use socket2::SockRef;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
+use std::os::unix::net;
+use std::path::Path;
+use std::task::{Context, Poll};
+use zokio_driver::Direction;
+use zokio_io::{Interest, ReadBuf};
+
+/// A Unix-domain socket for datagrams. All methods take `&self`, so tasks can share it in an `Arc`.
+///
+/// # Examples
+/// ```no_run
+/// use zokio::net::UnixDatagram;
+///
+/// # async fn demo() -> std::io::Result<()> {
+/// let (near, far) = UnixDatagram::pair()?;
+/// near.send(b"hello").await?;
+/// let mut buf = [0; 16];
+/// let len = far.recv(&mut buf).await?;
+/// # let _ = len;
+/// # Ok(()) }
+/// ```
+pub struct UnixDatagram {
+    io: IoSource<mio::net::UnixDatagram>,
+}
+
+impl UnixDatagram {
+    /// A socket with a path, which must not exist yet.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// # Panics
+    /// Outside of a runtime, or if the runtime has no I/O.
+    pub fn bind<P>(path: P) -> io::Result<UnixDatagram>
+    where
+        P: AsRef<Path>,
+    {
+        UnixDatagram::new(mio::net::UnixDatagram::bind(path)?)
+    }
+
+    /// Two sockets that are connected with each other.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// # Panics
+    /// Outside of a runtime, or if the runtime has no I/O.
+    pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
+        let (left, right) = mio::net::UnixDatagram::pair()?;
+        Ok((UnixDatagram::new(left)?, UnixDatagram::new(right)?))
+    }
+
+    /// A socket without a name.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// # Panics
+    /// Outside of a runtime, or if the runtime has no I/O.
+    pub fn unbound() -> io::Result<UnixDatagram> {
+        UnixDatagram::new(mio::net::UnixDatagram::unbound()?)
+    }
+
+    #[track_caller]
+    fn new(socket: mio::net::UnixDatagram) -> io::Result<UnixDatagram> {
+        let io = IoSource::new(socket, BOTH)?;
+        Ok(UnixDatagram { io })
+    }
+
+    /// Takes over a socket of the standard library, which must be in non-blocking mode.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// # Panics
+    /// Outside of a runtime, or if the runtime has no I/O.
+    #[track_caller]
+    pub fn from_std(datagram: net::UnixDatagram) -> io::Result<UnixDatagram> {
+        UnixDatagram::new(mio::net::UnixDatagram::from_std(datagram))
+    }
+
+    /// Gives the socket away, as one of the standard library, still in non-blocking mode.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn into_std(self) -> io::Result<net::UnixDatagram> {
+        Ok(self.io.into_inner()?.into())
+    }
+
+    /// Sets the peer of [`send`](Self::send) and [`recv`](Self::recv).
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn connect<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
+        self.io.connect(path)
+    }
+
+    /// The address of this side.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io.local_addr().map(SocketAddr)
+    }
+
+    /// The address of the connected peer.
+    ///
+    /// # Errors
+    /// If the socket is not connected.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.io.peer_addr().map(SocketAddr)
+    }
+
+    /// Takes the pending error of the socket, if there is one.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.io.take_error()
+    }
+
+    /// Closes a side of the socket, or both.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.io.shutdown(how)
+    }
+
+    readiness_methods!();
+    poll_readiness_methods!(poll_recv_ready, poll_send_ready);
+    datagram_methods!();
+
+    fn recv_raw(&self, buf: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        SockRef::from(&*self.io).recv(buf)
+    }
+
+    fn recv_from_raw(&self, buf: &mut [MaybeUninit<u8>]) -> io::Result<(usize, SocketAddr)> {
+        let (len, from) = SockRef::from(&*self.io).recv_from(buf)?;
+        // What has no name at all comes without an address of the family.
+        let from = match from.as_unix() {
+            Some(from) => from,
+            None => net::SocketAddr::from_pathname("")?,
+        };
+        Ok((len, SocketAddr(from)))
+    }
+}
+
+/// Datagrams with addresses.
+impl UnixDatagram {
+    /// Sends a datagram to the socket at a path.
+    ///
+    /// # Errors
+    /// What the system says; or that the runtime has shut down.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped before it completes, nothing was sent.
+    pub async fn send_to<P>(&self, buf: &[u8], target: P) -> io::Result<usize>
+    where
+        P: AsRef<Path>,
+    {
+        poll_fn(|cx| self.poll_send_to(cx, buf, target.as_ref())).await
+    }
+
+    /// Polls for sending a datagram. Of several tasks that poll for writing, the last is woken.
+    ///
+    /// # Errors
+    /// As [`send_to`](Self::send_to).
+    pub fn poll_send_to<P>(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+        target: P,
+    ) -> Poll<io::Result<usize>>
+    where
+        P: AsRef<Path>,
+    {
+        self.io.poll_io(cx, Direction::Write, || {
+            self.io.send_to(buf, target.as_ref())
+        })
+    }
+
+    /// Tries to send a datagram.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is no room; otherwise what the system says.
+    pub fn try_send_to<P>(&self, buf: &[u8], target: P) -> io::Result<usize>
+    where
+        P: AsRef<Path>,
+    {
+        self.io
+            .try_io(Interest::WRITABLE, || self.io.send_to(buf, target))
+    }
+
+    /// Receives a datagram and its sender's address.
+    ///
+    /// # Errors
+    /// What the system says; or that the runtime has shut down.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped before it completes, no datagram was taken.
+    pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let (len, from) = poll_fn(|cx| {
+            self.io
+                .poll_io(cx, Direction::Read, || self.io.recv_from(buf))
+        })
+        .await?;
+        Ok((len, SocketAddr(from)))
+    }
+
+    /// Polls for a datagram. Of several tasks that poll for reading, the last is woken.
+    ///
+    /// # Errors
+    /// As [`recv_from`](Self::recv_from).
+    pub fn poll_recv_from(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<SocketAddr>> {
+        self.io.poll_recv(cx, buf, |buf| self.recv_from_raw(buf))
+    }
+
+    /// Tries to receive a datagram.
+    ///
+    /// # Errors
+    /// `WouldBlock` if none is there; otherwise what the system says.
+    pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let (len, from) = self
+            .io
+            .try_io(Interest::READABLE, || self.io.recv_from(buf))?;
+        Ok((len, SocketAddr(from)))
+    }
+
+    /// As [`recv_from`](Self::recv_from), into the free part of a growable buffer.
+    ///
+    /// # Errors
+    /// As [`recv_from`](Self::recv_from).
+    ///
+    /// # Cancel safety
+    /// As [`recv_from`](Self::recv_from).
+    pub async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
+        let received = poll_fn(|cx| {
+            self.io
+                .poll_io(cx, Direction::Read, || self.recv_from_raw(spare(buf)))
+        });
+        let (len, from) = received.await?;
+        advance(buf, len);
+        Ok((len, from))
+    }
+
+    /// As [`try_recv_from`](Self::try_recv_from), into the free part of a growable buffer.
+    ///
+    /// # Errors
+    /// As [`try_recv_from`](Self::try_recv_from).
+    pub fn try_recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
+        let (len, from) = self
+            .io
+            .try_io(Interest::READABLE, || self.recv_from_raw(spare(buf)))?;
+        advance(buf, len);
+        Ok((len, from))
+    }
+}
+
+impl fmt::Debug for UnixDatagram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.fmt(f)
+    }
+}
+
+socket_conversions!(UnixDatagram, net::UnixDatagram);

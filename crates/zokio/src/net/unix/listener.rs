@@ -1,0 +1,132 @@
+//! [`UnixListener`]: takes connections.
+
+use super::{SocketAddr, UnixStream};
+use crate::io_driver::IoSource;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::os::unix::net;
+use std::path::Path;
+use std::task::{Context, Poll};
+use zokio_driver::{Direction, Interest};
+
+/// A Unix-domain socket that listens for connections.
+///
+/// # Examples
+/// ```no_run
+/// use zokio::net::UnixListener;
+///
+/// # async fn demo() -> std::io::Result<()> {
+/// let listener = UnixListener::bind("/tmp/zokio.sock")?;
+/// let (stream, _) = listener.accept().await?;
+/// # drop(stream);
+/// # Ok(()) }
+/// ```
+pub struct UnixListener {
+    io: IoSource<mio::net::UnixListener>,
+}
+
+impl UnixListener {
+    /// Listens on a path, which must not exist yet. On Linux a path that begins with a zero byte is
+    /// a name in the abstract namespace.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// # Panics
+    /// Outside of a runtime, or if the runtime has no I/O.
+    #[track_caller]
+    pub fn bind<P>(path: P) -> io::Result<UnixListener>
+    where
+        P: AsRef<Path>,
+    {
+        UnixListener::bind_addr(&super::stream::address_of(path.as_ref())?)
+    }
+
+    /// Listens on an address.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// # Panics
+    /// Outside of a runtime, or if the runtime has no I/O.
+    #[track_caller]
+    pub fn bind_addr(addr: &SocketAddr) -> io::Result<UnixListener> {
+        UnixListener::new(mio::net::UnixListener::bind_addr(&addr.0)?)
+    }
+
+    #[track_caller]
+    pub(super) fn new(listener: mio::net::UnixListener) -> io::Result<UnixListener> {
+        let io = IoSource::new(listener, Interest::READABLE)?;
+        Ok(UnixListener { io })
+    }
+
+    /// Takes the next connection.
+    ///
+    /// # Errors
+    /// What the system says; or that the runtime has shut down.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped before it completes, no connection was taken.
+    pub async fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
+        poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    /// Polls for a connection. Of several tasks that poll, the last is woken.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
+        self.io
+            .poll_io(cx, Direction::Read, || self.io.accept())
+            .map(|accepted| {
+                let (stream, peer) = accepted?;
+                let stream = UnixStream::with_driver(stream, self.io.driver())?;
+                Ok((stream, SocketAddr(peer)))
+            })
+    }
+
+    /// Takes over a listener of the standard library, which must be in non-blocking mode.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// # Panics
+    /// Outside of a runtime, or if the runtime has no I/O.
+    #[track_caller]
+    pub fn from_std(listener: net::UnixListener) -> io::Result<UnixListener> {
+        UnixListener::new(mio::net::UnixListener::from_std(listener))
+    }
+
+    /// Gives the listener away, as one of the standard library, still in non-blocking mode.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn into_std(self) -> io::Result<net::UnixListener> {
+        Ok(self.io.into_inner()?.into())
+    }
+
+    /// The address it listens on.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io.local_addr().map(SocketAddr)
+    }
+
+    /// Takes the pending error of the socket, if there is one.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.io.take_error()
+    }
+}
+
+impl fmt::Debug for UnixListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.fmt(f)
+    }
+}
+
+socket_conversions!(UnixListener, net::UnixListener);

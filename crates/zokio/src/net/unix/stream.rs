@@ -1,0 +1,202 @@
+//! [`UnixStream`]: one connection.
+
+use super::SocketAddr;
+use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use super::ucred::{self, UCred};
+use crate::io_driver::{BOTH, IoSource};
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::os::unix::net;
+use std::path::Path;
+use zokio_driver::{Direction, DriverHandle};
+use zokio_task::coop;
+
+/// A connection between two Unix-domain sockets.
+///
+/// Reading and writing go through [`AsyncRead`](zokio_io::AsyncRead) and
+/// [`AsyncWrite`](zokio_io::AsyncWrite) and their extension traits.
+///
+/// # Examples
+/// ```no_run
+/// use zokio::net::UnixStream;
+///
+/// # async fn demo() -> std::io::Result<()> {
+/// let (near, far) = UnixStream::pair()?;
+/// near.writable().await?;
+/// near.try_write(b"hello")?;
+/// # drop(far);
+/// # Ok(()) }
+/// ```
+pub struct UnixStream {
+    io: IoSource<mio::net::UnixStream>,
+}
+
+/// The address that a path stands for: on Linux a leading zero byte makes it an abstract name.
+pub(super) fn address_of(path: &Path) -> io::Result<SocketAddr> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        use std::os::linux::net::SocketAddrExt;
+        use std::os::unix::ffi::OsStrExt;
+        if let [0, name @ ..] = path.as_os_str().as_bytes() {
+            return net::SocketAddr::from_abstract_name(name).map(SocketAddr);
+        }
+    }
+    net::SocketAddr::from_pathname(path).map(SocketAddr)
+}
+
+impl UnixStream {
+    /// Connects to the socket at a path. On Linux a path that begins with a zero byte is a name in
+    /// the abstract namespace.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// # Panics
+    /// Outside of a runtime, or if the runtime has no I/O.
+    pub async fn connect<P>(path: P) -> io::Result<UnixStream>
+    where
+        P: AsRef<Path>,
+    {
+        let address = address_of(path.as_ref())?;
+        UnixStream::connect_addr(&address).await
+    }
+
+    /// Connects to an address.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// # Panics
+    /// Outside of a runtime, or if the runtime has no I/O.
+    pub async fn connect_addr(addr: &SocketAddr) -> io::Result<UnixStream> {
+        UnixStream::finish_connect(mio::net::UnixStream::connect_addr(&addr.0)?).await
+    }
+
+    /// Waits until a connection that was begun is there.
+    pub(super) async fn finish_connect(stream: mio::net::UnixStream) -> io::Result<UnixStream> {
+        let stream = UnixStream::new(stream)?;
+        coop::consume_budget().await;
+        if let Some(error) = stream.io.take_error()? {
+            return Err(error);
+        }
+        // Such a connection is nearly always there at once.
+        if stream.io.peer_addr().is_ok() {
+            return Ok(stream);
+        }
+        poll_fn(|cx| stream.io.poll_ready(cx, Direction::Write)).await?;
+        match stream.io.take_error()? {
+            Some(error) => Err(error),
+            None => Ok(stream),
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn new(stream: mio::net::UnixStream) -> io::Result<UnixStream> {
+        let io = IoSource::new(stream, BOTH)?;
+        Ok(UnixStream { io })
+    }
+
+    /// A stream that belongs to the driver of the listener that accepted it.
+    pub(super) fn with_driver(
+        stream: mio::net::UnixStream,
+        driver: &DriverHandle,
+    ) -> io::Result<UnixStream> {
+        let io = IoSource::with_driver(stream, BOTH, driver.clone())?;
+        Ok(UnixStream { io })
+    }
+
+    /// Two sockets that are connected with each other.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// # Panics
+    /// Outside of a runtime, or if the runtime has no I/O.
+    pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
+        let (left, right) = mio::net::UnixStream::pair()?;
+        Ok((UnixStream::new(left)?, UnixStream::new(right)?))
+    }
+
+    /// Takes over a stream of the standard library, which must be in non-blocking mode.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// # Panics
+    /// Outside of a runtime, or if the runtime has no I/O.
+    #[track_caller]
+    pub fn from_std(stream: net::UnixStream) -> io::Result<UnixStream> {
+        UnixStream::new(mio::net::UnixStream::from_std(stream))
+    }
+
+    /// Gives the stream away, as one of the standard library, still in non-blocking mode.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn into_std(self) -> io::Result<net::UnixStream> {
+        Ok(self.io.into_inner()?.into())
+    }
+
+    /// The address of this side.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io.local_addr().map(SocketAddr)
+    }
+
+    /// The address of the peer.
+    ///
+    /// # Errors
+    /// If the stream is not connected.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.io.peer_addr().map(SocketAddr)
+    }
+
+    /// Who the peer was when it connected.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn peer_cred(&self) -> io::Result<UCred> {
+        ucred::of(self)
+    }
+
+    /// Takes the pending error of the socket, if there is one.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.io.take_error()
+    }
+
+    /// Halves that borrow the stream.
+    pub fn split<'a>(&'a mut self) -> (ReadHalf<'a>, WriteHalf<'a>) {
+        split::split(self)
+    }
+
+    /// Halves that own the stream together. Dropping the writing half closes the write side.
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        split::split_owned(self)
+    }
+
+    readiness_methods!();
+    poll_readiness_methods!(poll_read_ready, poll_write_ready);
+    stream_try_methods!();
+    stream_shared_methods!(UnixStream);
+}
+
+impl AsRef<Self> for UnixStream {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl fmt::Debug for UnixStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.fmt(f)
+    }
+}
+
+stream_traits!(UnixStream, |stream| stream);
+socket_conversions!(UnixStream, net::UnixStream);
