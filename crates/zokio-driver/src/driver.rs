@@ -298,8 +298,14 @@ impl WorkerDriver {
         if !self.watches_ring {
             self.watch_ring();
         }
+        let lane = self.handle.0.plane.lane(self.index);
         let seat = &self.handle.0.seats[self.index];
         if reaped > 0 || limit == Some(Duration::ZERO) || !seat.state.begin() {
+            expect_drained(seat.set.try_drain(sink));
+        } else if !lane.begin_wait() {
+            // Left by a thread that has lost this worker's core since the submission above.
+            seat.state.end();
+            lane.submit_pending();
             expect_drained(seat.set.try_drain(sink));
         } else {
             let left = deadline.map(|at| at.saturating_duration_since(clock::now()));
@@ -309,9 +315,10 @@ impl WorkerDriver {
             };
             let drained = seat.set.wait(timeout, sink);
             seat.state.end();
+            lane.end_wait();
             expect_drained(drained);
         }
-        self.handle.0.plane.lane(self.index).reap(sink);
+        lane.reap(sink);
     }
 
     /// Has the set watch the ring, once there is one. Registering reports completions that are

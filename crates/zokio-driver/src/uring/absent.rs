@@ -117,6 +117,14 @@ impl Lane {
         0
     }
 
+    /// Nothing keeps the worker from waiting.
+    pub fn begin_wait(&self) -> bool {
+        true
+    }
+
+    /// Nothing to do.
+    pub fn end_wait(&self) {}
+
     /// Nothing to reap.
     pub fn reap<S: WakeSink>(&self, _sink: &mut S) -> usize {
         0

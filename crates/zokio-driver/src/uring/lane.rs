@@ -2,7 +2,8 @@
 //!
 //! Who does what:
 //!
-//! - Any thread [`submit`](Lane::submit)s into the mailbox. If it is not the worker it unparks it.
+//! - Any thread [`submit`](Lane::submit)s into the mailbox, and unparks the worker if it is not the
+//!   worker itself, or if the worker waits (`doorbell.rs`).
 //! - The worker empties the mailbox into the ring with [`submit_pending`](Lane::submit_pending):
 //!   once per turn of its loop and before it waits, one system call for the batch. Nobody else needs
 //!   to, but anybody may: the lock is the worker's only in practice.
@@ -22,6 +23,7 @@
 #![allow(unsafe_code)]
 
 use super::OpMetrics;
+use super::doorbell::Doorbell;
 use super::probe::{self, Refusal};
 use super::slots::Slots;
 use super::submit::Submission;
@@ -34,7 +36,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Arc, OnceLock};
 use zokio_base::park::WakeSink;
 use zokio_base::sync::Mutex;
-use zokio_base::sync::std_atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use zokio_base::sync::std_atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What the mailbox holds.
 pub(super) enum Message {
@@ -55,8 +57,7 @@ pub struct Lane {
     worker: usize,
     unpark: UnparkWorker,
     mailbox: Mutex<Mailbox>,
-    /// How many messages are in the mailbox, to be read without the lock.
-    mail: AtomicUsize,
+    bell: Doorbell,
     ring: OnceLock<Result<IoUring, Refusal>>,
     pub(super) slots: Slots<Finisher>,
     pub(super) submission: Mutex<Submission>,
@@ -87,7 +88,7 @@ impl Lane {
                 messages: VecDeque::new(),
                 is_closed: false,
             }),
-            mail: AtomicUsize::new(0),
+            bell: Doorbell::new(),
             ring: OnceLock::new(),
             slots: Slots::new(),
             submission: Mutex::new(Submission::default()),
@@ -118,9 +119,7 @@ impl Lane {
     /// How many messages wait to be submitted.
     #[inline]
     pub fn pending(&self) -> usize {
-        // ORDERING: Acquire pairs with the release in `post`. A worker that misses a message of
-        // another thread is unparked by it.
-        self.mail.load(Ordering::Acquire)
+        self.bell.mail()
     }
 
     /// How many operations the ring holds.
@@ -149,7 +148,9 @@ impl Lane {
         let finisher = unsafe { Finisher::new(flying) };
         match self.post(Message::Submit(entry, finisher)) {
             Ok(()) => {
-                if !is_owner {
+                // The worker submits before it waits, unless it waits already: elsewhere, with the
+                // core that this thread has lost.
+                if !is_owner || self.bell.must_ring() {
                     (self.unpark)(self.worker);
                 }
                 true
@@ -176,8 +177,7 @@ impl Lane {
             return Err(message);
         }
         mailbox.messages.push_back(message);
-        // ORDERING: Release pairs with the acquire in `pending`.
-        self.mail.store(mailbox.messages.len(), Ordering::Release);
+        self.bell.set_mail(mailbox.messages.len());
         Ok(())
     }
 
@@ -186,8 +186,7 @@ impl Lane {
         let mut mailbox = self.mailbox.lock();
         let count = limit.min(mailbox.messages.len());
         into.extend(mailbox.messages.drain(..count));
-        // ORDERING: Release as in `post`.
-        self.mail.store(mailbox.messages.len(), Ordering::Release);
+        self.bell.set_mail(mailbox.messages.len());
     }
 
     /// Lets nothing into the mailbox any more.
@@ -212,6 +211,17 @@ impl Lane {
                 .submission
                 .try_lock()
                 .is_some_and(|s| s.has_leftovers())
+    }
+
+    /// The worker is about to wait. False if something waits to be submitted: then it must not.
+    /// Whatever is left from here on unparks the worker.
+    pub fn begin_wait(&self) -> bool {
+        self.bell.begin_wait()
+    }
+
+    /// The worker waits no longer.
+    pub fn end_wait(&self) {
+        self.bell.end_wait();
     }
 
     /// Takes completions and gives whom they wake to `sink`. Returns how many there were; 0 if

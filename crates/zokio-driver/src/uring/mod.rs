@@ -12,6 +12,8 @@
 #[cfg(target_os = "linux")]
 pub mod backend;
 #[cfg(target_os = "linux")]
+mod doorbell;
+#[cfg(target_os = "linux")]
 pub mod lane;
 #[cfg(target_os = "linux")]
 pub mod probe;
