@@ -15,6 +15,7 @@
 
 use crate::sync::std_atomic::{AtomicBool, Ordering};
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -23,7 +24,10 @@ use std::time::{Duration, Instant, SystemTime};
 static ANY_PAUSED: AtomicBool = AtomicBool::new(false);
 
 std::thread_local! {
-    static CURRENT: RefCell<Option<Clock>> = const { RefCell::new(None) };
+    // Never destroyed: a runtime in a thread-local of the user's is shut down while the thread's
+    // locals are, and enters its clock. The guards leave nothing in it that has to be dropped.
+    static CURRENT: ManuallyDrop<RefCell<Option<Clock>>> =
+        const { ManuallyDrop::new(RefCell::new(None)) };
 }
 
 /// A source of time that can be stopped.

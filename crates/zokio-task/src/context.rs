@@ -23,6 +23,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -87,8 +88,10 @@ use std::thread_local as per_thread;
 use zokio_base::sync::thread_local as per_thread;
 
 per_thread! {
-    static CONTEXT: Context = const {
-        Context {
+    // Never destroyed: a runtime or a local set in a thread-local of the user's is shut down while
+    // the thread's locals are, and needs it. The guards leave nothing in it that has to be dropped.
+    static CONTEXT: ManuallyDrop<Context> = const {
+        ManuallyDrop::new(Context {
             services: RefCell::new(None),
             depth: Cell::new(0),
             region: Cell::new(Region::Outside),
@@ -96,7 +99,7 @@ per_thread! {
             task: Cell::new(None),
             budget: Cell::new(Budget::unlimited()),
             deferred: RefCell::new(None),
-        }
+        })
     };
 }
 
