@@ -14,7 +14,7 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 /// Waits for a task, and has the right to its output.
 ///
@@ -98,6 +98,17 @@ impl<T> JoinHandle<T> {
             Err(None) => Err(JoinError::cancelled(self.id())),
         }
     }
+}
+
+/// Whether the task has ended. If it has not, `waker` is woken when it does, instead of the one that
+/// was given before.
+///
+/// For sets of handles, which take the outcome later: unlike a poll this takes neither the outcome
+/// nor a unit of the budget.
+pub fn poll_finished<T>(handle: &mut JoinHandle<T>, waker: &Waker) -> bool {
+    // SAFETY: it is the task's join handle. If the outcome was taken the task is complete, and no
+    // waker is touched.
+    unsafe { harness::poll_join(&handle.task, waker) }
 }
 
 impl<T> Future for JoinHandle<T> {

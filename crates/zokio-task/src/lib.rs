@@ -60,7 +60,7 @@ pub use abort::AbortHandle;
 pub use cell::Header;
 pub use error::JoinError;
 pub use id::Id;
-pub use join::JoinHandle;
+pub use join::{JoinHandle, poll_finished};
 pub use meta::{Priority, SpawnMeta};
 pub use notified::Notified;
 pub use queue::TaskQueue;
