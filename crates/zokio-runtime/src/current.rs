@@ -59,7 +59,20 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let meta = SpawnMeta::new();
+    spawn_with(future, SpawnMeta::new())
+}
+
+/// As [`spawn`], with everything said about the task.
+///
+/// # Panics
+/// Outside of a runtime.
+#[track_caller]
+#[inline]
+pub(crate) fn spawn_with<F>(future: F, meta: SpawnMeta) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
     with(|_, inner| inner.spawner.spawn(future, meta))
 }
 

@@ -7,12 +7,13 @@ use crate::id::Id;
 use crate::metrics::RuntimeMetrics;
 use crate::park::WorkerPark;
 use crate::settings::Settings;
+use crate::thread_tag::ThreadTag;
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use zokio_base::clock::{self, Clock};
-use zokio_base::sync::Arc;
+use zokio_base::sync::{Arc, OnceLock};
 use zokio_driver::DriverHandle;
 use zokio_sched::{Scheduler, Spawner};
 use zokio_task::context::{self, Services};
@@ -31,6 +32,8 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) id: Id,
     pub(crate) name: Option<String>,
+    /// The one thread of a local runtime. Set when that is made, before anybody has its handle.
+    pub(crate) local_to: OnceLock<ThreadTag>,
 }
 
 impl Services for Inner {

@@ -3,13 +3,22 @@
 #![allow(unsafe_code)]
 
 use crate::builder::Builder;
-use crate::handle::{EnterGuard, Handle};
+use crate::handle::{EnterGuard, Handle, Inner};
+use crate::local_set::current_set;
 use crate::metrics::RuntimeMetrics;
 use crate::runtime::Runtime;
+use crate::thread_tag::ThreadTag;
 use std::io;
 use std::marker::PhantomData;
 use std::time::Duration;
+use zokio_task::context;
 use zokio_task::{JoinHandle, SpawnMeta};
+
+/// Published tests compare these texts.
+const OUTSIDE: &str =
+    "`spawn_local` called from outside of a `task::LocalSet` or `runtime::LocalRuntime`";
+const OTHER_THREAD: &str = "Local tasks can only be spawned on a LocalRuntime from the thread the \
+     runtime was created on";
 
 /// Options of a [`LocalRuntime`]. There are none yet.
 #[derive(Debug, Default)]
@@ -49,6 +58,8 @@ impl LocalRuntime {
 
     /// The runtime's scheduler must be a current-thread one that nobody else has used yet.
     pub(crate) fn from_runtime(runtime: Runtime) -> Self {
+        let first = runtime.handle().inner.local_to.set(ThreadTag::here());
+        assert!(first.is_ok(), "a runtime becomes a local one once");
         Self {
             runtime,
             _not_send_or_sync: PhantomData,
@@ -92,6 +103,8 @@ impl LocalRuntime {
     /// If the future does, and if the thread is driving a runtime's tasks already.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        // What is spawned inside belongs here, not to a local set that is entered outside.
+        let _outer = current_set::hide();
         self.runtime.block_on(future)
     }
 
@@ -115,4 +128,30 @@ impl LocalRuntime {
     pub fn shutdown_background(self) {
         self.runtime.shutdown_background();
     }
+}
+
+/// Spawns a future that stays on this thread onto the current runtime, which is a local one.
+///
+/// # Panics
+/// If it is not, or if this is not its thread.
+#[track_caller]
+pub(crate) fn spawn_on_current<F>(future: F, meta: SpawnMeta) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let found = context::with_services(|services| {
+        let inner = services?.as_any().downcast_ref::<Inner>()?;
+        Some((*inner.local_to.get()?, inner.spawner.clone()))
+    });
+    let Some((owner, spawner)) = found.ok().flatten() else {
+        panic!("{OUTSIDE}")
+    };
+    if !owner.is_here() {
+        panic!("{OTHER_THREAD}");
+    }
+    // SAFETY: this is the thread of a local runtime. That it alone runs and shuts down the
+    // scheduler's tasks is said in `LocalRuntime::spawn_local`; a runtime that was forgotten
+    // instead of dropped does neither.
+    unsafe { spawner.spawn_local(future, meta) }
 }

@@ -45,7 +45,19 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let meta = SpawnMeta::new();
+    spawn_blocking_with(func, SpawnMeta::new())
+}
+
+/// As [`spawn_blocking`], with everything said about the task.
+///
+/// # Panics
+/// As for [`spawn_blocking`].
+#[track_caller]
+pub(crate) fn spawn_blocking_with<F, R>(func: F, meta: SpawnMeta) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
     let inner = current::with(|services, _| current::downcast(services.clone()));
     inner.pool.spawn(&inner, func, meta)
 }

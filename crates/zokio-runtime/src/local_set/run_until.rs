@@ -1,0 +1,65 @@
+//! [`RunUntil`]: a future that runs a local set beside another future.
+
+use crate::local_set::shared::{HostId, Shared};
+use crate::local_set::{LocalContext, current_set};
+use pin_project_lite::pin_project;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use zokio_task::context;
+
+pin_project! {
+    /// Runs a set until `future` is ready.
+    #[must_use = "futures do nothing unless polled"]
+    pub(super) struct RunUntil<'a, F> {
+        context: &'a Rc<LocalContext>,
+        hosting: Hosting<'a>,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<'a, F> RunUntil<'a, F> {
+    pub(super) fn new(context: &'a Rc<LocalContext>, future: F) -> Self {
+        let shared = &*context.shared;
+        let host = shared.new_host();
+        Self {
+            context,
+            hosting: Hosting { shared, host },
+            future,
+        }
+    }
+}
+
+/// A host of the set, until it is dropped.
+struct Hosting<'a> {
+    shared: &'a Shared,
+    host: HostId,
+}
+
+impl Drop for Hosting<'_> {
+    fn drop(&mut self) {
+        self.shared.leave(self.host);
+    }
+}
+
+impl<F: Future> Future for RunUntil<'_, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let context = *this.context;
+        let _current = current_set::enter(context);
+        let _region = context::forbid_block_in_place();
+        let _running = context.shared.run();
+        context.shared.arrive(this.hosting.host, cx.waker());
+        if let Poll::Ready(output) = this.future.poll(cx) {
+            // Tasks that are ready now are for the next host (see `Hosting`).
+            return Poll::Ready(output);
+        }
+        if context.tick() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
