@@ -5,7 +5,7 @@
 //! whether its next value is there: it takes the tail's lock only when it is not.
 //!
 //! A value is cloned while its slot is locked, because `T` may be `Send` without being `Sync`. The
-//! last receiver of a value takes it instead.
+//! last receiver of a value takes it out first.
 //!
 //! Invariants:
 //!
@@ -325,9 +325,16 @@ impl<T> Shared<T> {
             let start = next.max(self.oldest(&tail));
             (start..tail.position, tail.receivers == 0)
         };
-        if last {
-            self.unwatched.notify_waiters();
+        /// Tells the senders, when the values are gone, also if the drop of one panics.
+        struct Unwatched<'a>(Option<&'a Notify>);
+        impl Drop for Unwatched<'_> {
+            fn drop(&mut self) {
+                if let Some(unwatched) = self.0 {
+                    unwatched.notify_waiters();
+                }
+            }
         }
+        let _unwatched = Unwatched(last.then_some(&self.unwatched));
         for position in positions {
             let mut slot = self.slot(position);
             let mut value = None;
@@ -395,11 +402,14 @@ impl<T: Clone> Shared<T> {
         // Before the value is cloned, which may panic.
         *next += 1;
         slot.unseen -= 1;
-        if slot.unseen == 0 {
-            slot.value.take()
-        } else {
-            slot.value.clone()
+        if slot.unseen > 0 {
+            return slot.value.clone();
         }
+        // The last receiver clones as well: what it gets is always a clone. It owns the original
+        // by now and needs no lock.
+        let original = slot.value.take();
+        drop(slot);
+        original.clone()
     }
 }
 

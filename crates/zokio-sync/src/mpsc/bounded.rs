@@ -82,9 +82,13 @@ impl<T> Sender<T> {
         }
         // Declared before the future that it watches, hence dropped after it.
         let check = PermitsMayReturn(self.chan());
-        let acquired = self.semaphore().acquire(count).await;
-        std::mem::forget(check);
-        acquired.map_err(|_| SendError(()))
+        match self.semaphore().acquire(count).await {
+            Ok(()) => {
+                std::mem::forget(check);
+                Ok(())
+            }
+            Err(_) => Err(SendError(())),
+        }
     }
 
     fn try_acquire(&self, count: usize) -> Result<(), TrySendError<()>> {

@@ -321,10 +321,9 @@ impl<T, G: Gate> Chan<T, G> {
         let before = buffer.len();
         let mut ended = false;
         while buffer.len() - before < limit {
-            // Made room for before anything is taken out: growing may panic.
             if buffer.len() == buffer.capacity() {
-                let more = self.len(receiver).min(limit - (buffer.len() - before));
-                buffer.reserve(more.max(1));
+                // Room for all that is there, at once; none where nothing is.
+                buffer.reserve(self.len(receiver).min(limit - (buffer.len() - before)));
             }
             match self.pop(receiver) {
                 Popped::Value(value) => buffer.push(value),

@@ -31,8 +31,10 @@ impl<'a, T> Permit<'a, T> {
     /// # });
     /// ```
     pub fn send(self, value: T) {
-        self.chan.push(value);
+        // Forgotten first: waking the receiver may panic, and the permit is used by then.
+        let chan = self.chan;
         std::mem::forget(self);
+        chan.push(value);
     }
 }
 

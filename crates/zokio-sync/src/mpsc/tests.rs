@@ -118,6 +118,41 @@ fn a_cancelled_reserve_that_had_its_permit_wakes_a_closed_receiver() {
 }
 
 #[test]
+fn a_reserve_that_fails_gives_back_what_it_had_and_wakes_a_closed_receiver() {
+    let (sender, mut receiver) = channel::<u32>(2);
+    let permit = sender.try_reserve().unwrap();
+    let mut reserve = spawn(sender.reserve_many(2));
+    reserve.pending();
+    receiver.close();
+    let mut receive = spawn(receiver.recv());
+    receive.pending();
+    drop(permit);
+    assert!(!receive.is_woken());
+    assert!(reserve.ready().is_err());
+    assert!(receive.is_woken());
+    assert_eq!(receive.ready(), None);
+}
+
+#[test]
+fn a_permit_is_used_even_if_the_receivers_waker_panics() {
+    struct Panics;
+    impl std::task::Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker that panics");
+        }
+    }
+    let (sender, mut receiver) = channel(1);
+    let waker = Arc::new(Panics).into();
+    let polled = receiver.poll_recv(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    let permit = sender.try_reserve().unwrap();
+    assert!(std::panic::catch_unwind(|| permit.send(7)).is_err());
+    assert_eq!((sender.capacity(), receiver.len()), (0, 1));
+    assert_eq!(receiver.try_recv(), Ok(7));
+    assert_eq!(sender.capacity(), 1);
+}
+
+#[test]
 fn dropping_the_receiver_fails_all_senders_and_drops_the_values() {
     let alive = Arc::new(());
     let (sender, receiver) = channel(2);

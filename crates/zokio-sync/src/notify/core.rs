@@ -325,10 +325,17 @@ impl Ticket {
         Poll::Ready(())
     }
 
-    /// Takes a stored notification, if there is one.
-    fn take_stored(core: &NotifyCore) -> bool {
+    /// Whether the ticket need not wait: a round has begun since it was made, or there is a stored
+    /// notification, which it takes. A round goes first, so that the stored one stays for another.
+    fn is_notified(&self, core: &NotifyCore) -> bool {
         let mut word = core.word.load(Ordering::SeqCst);
-        while word & MODE == STORED {
+        loop {
+            if word & !MODE != self.rounds {
+                return true;
+            }
+            if word & MODE != STORED {
+                return false;
+            }
             // SeqCst as in `notify_one`.
             match core.word.compare_exchange_weak(
                 word,
@@ -340,13 +347,12 @@ impl Ticket {
                 Err(actual) => word = actual,
             }
         }
-        false
     }
 
     /// # Safety
     /// As for [`poll`](Self::poll).
     unsafe fn join(&mut self, core: &NotifyCore, waker: Option<&Waker>) -> Poll<()> {
-        if Self::take_stored(core) {
+        if self.is_notified(core) {
             return self.done();
         }
         // Cloned before the lock is taken: wakers are foreign code.

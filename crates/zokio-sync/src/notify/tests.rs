@@ -66,6 +66,17 @@ fn a_stored_permit_survives_a_round() {
 }
 
 #[test]
+fn who_saw_a_round_leaves_the_permit_to_others() {
+    let notify = Notify::new();
+    let mut early = spawn(notify.notified());
+    notify.notify_waiters();
+    notify.notify_one();
+    early.ready();
+    spawn(notify.notified()).ready();
+    spawn(notify.notified()).pending();
+}
+
+#[test]
 fn a_notification_that_was_not_seen_is_handed_on_from_its_end() {
     let notify = Notify::new();
     let mut waiting: Vec<_> = (0..3).map(|_| spawn(notify.notified())).collect();

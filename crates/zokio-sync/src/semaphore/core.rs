@@ -14,12 +14,13 @@
 //!    before it queues up, so nobody overtakes it.
 //! 3. While `WAITERS` is set, the word changes under the lock only (swaps that leave it as it is
 //!    aside).
-//! 4. A waiter is in the queue while its `missing` is neither 0 nor `REFUSED`. Whoever takes it
-//!    out of the queue removes its waker first and stores `missing` last: the future may be gone
-//!    right after that.
+//! 4. A waiter is in the queue while its `missing` is neither 0 nor has the `REFUSED` bit. Whoever
+//!    takes it out of the queue removes its waker first and stores `missing` last: the future may
+//!    be gone right after that.
 //! 5. A waiter's `links` and `waker` are touched under the lock, or by its own future while it is
 //!    not in the queue.
-//! 6. Once `CLOSED` is set it stays, and no waiter is queued or served any more.
+//! 6. Once `CLOSED` is set it stays, and no waiter is queued or served any more. What a waiter had
+//!    collected stays with it until it learns of the close, or is dropped.
 #![allow(unsafe_code)]
 
 use crate::marker::NotUnwindSafe;
@@ -41,8 +42,8 @@ const WAITERS: usize = 0b10;
 /// Permits are counted above the flags.
 const SHIFT: u32 = 2;
 
-/// In `Waiter::missing`: the semaphore was closed.
-const REFUSED: usize = usize::MAX;
+/// In `Waiter::missing`, above the number: the semaphore was closed.
+const REFUSED: usize = 1 << (usize::BITS - 1);
 
 /// The greatest number of permits.
 pub(crate) const MAX_PERMITS: usize = usize::MAX >> 3;
@@ -81,8 +82,6 @@ impl fmt::Debug for Semaphore {
 struct Waiter {
     links: LinkUnsafeCell<Links<Waiter>>,
     waker: UnsafeCell<Option<Waker>>,
-    /// How many permits it needs in all.
-    count: usize,
     /// How many permits it still needs.
     missing: AtomicUsize,
 }
@@ -196,7 +195,6 @@ impl Semaphore {
             waiter: Waiter {
                 links: LinkUnsafeCell::new(Links::new()),
                 waker: UnsafeCell::new(None),
-                count,
                 missing: AtomicUsize::new(count),
             },
         }
@@ -287,7 +285,6 @@ impl Semaphore {
         self.word.fetch_or(CLOSED, Ordering::AcqRel);
         let mut wakers = WakeList::new();
         loop {
-            let mut returned = 0;
             while wakers.can_push() {
                 let Some(node) = queue.pop_front() else { break };
                 // SAFETY: it was queued until just now, so it is alive until `finish` stores
@@ -295,13 +292,9 @@ impl Semaphore {
                 unsafe {
                     let waiter = node.as_ref();
                     // Relaxed: written under the lock only.
-                    returned += waiter.count - waiter.missing.load(Ordering::Relaxed);
-                    waiter.finish(REFUSED, &mut wakers);
+                    let missing = waiter.missing.load(Ordering::Relaxed);
+                    waiter.finish(REFUSED | missing, &mut wakers);
                 }
-            }
-            if returned > 0 {
-                // AcqRel as in `release`.
-                self.word.fetch_add(returned << SHIFT, Ordering::AcqRel);
             }
             let more = !queue.is_empty();
             if !more {
@@ -401,7 +394,14 @@ impl Future for Acquire<'_> {
                 Err(TryError::Closed) => Err(Closed),
                 Err(TryError::NoPermits) => ready!(this.enqueue(cx)),
             },
-            Stage::Queued => ready!(this.poll_queued(cx)),
+            Stage::Queued => {
+                let result = ready!(this.poll_queued(cx));
+                this.stage = Stage::Done;
+                if result.is_err() {
+                    this.semaphore.release(this.holds());
+                }
+                result
+            }
             Stage::Done => panic!("`Acquire` polled after it was ready"),
         };
         unit.made_progress();
@@ -479,11 +479,21 @@ impl Acquire<'_> {
     fn outcome(&self) -> Option<Result<(), Closed>> {
         // Acquire pairs with the release in `Waiter::finish`: what those did who gave the permits
         // back is seen by us.
-        match self.waiter.missing.load(Ordering::Acquire) {
-            0 => Some(Ok(())),
-            REFUSED => Some(Err(Closed)),
-            _ => None,
+        let missing = self.waiter.missing.load(Ordering::Acquire);
+        if missing != 0 && missing & REFUSED == 0 {
+            return None;
         }
+        if missing == 0 && !self.semaphore.is_closed() {
+            return Some(Ok(()));
+        }
+        // Also where all was there before the close: nothing is handed out after it.
+        Some(Err(Closed))
+    }
+
+    /// How many permits a waiter that has left the queue holds.
+    fn holds(&self) -> usize {
+        // Relaxed: the caller has seen the last store already, or holds the lock.
+        self.count - (self.waiter.missing.load(Ordering::Relaxed) & !REFUSED)
     }
 }
 
@@ -496,11 +506,7 @@ impl Drop for Acquire<'_> {
         let mut queue = semaphore.queue.lock();
         // SAFETY: the node is ours, alive, and in this queue or in none.
         unsafe { queue.remove(NonNull::from(&self.waiter)) };
-        // Relaxed: written under the lock that we hold.
-        let holds = match self.waiter.missing.load(Ordering::Relaxed) {
-            REFUSED => 0,
-            missing => self.count - missing,
-        };
+        let holds = self.holds();
         // Relaxed: the flags change under the lock that we hold.
         let word = semaphore.word.load(Ordering::Relaxed);
         if queue.is_empty() && word & WAITERS != 0 {

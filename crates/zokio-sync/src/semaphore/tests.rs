@@ -90,6 +90,23 @@ fn closing_fails_all_who_wait_and_loses_no_permit() {
 }
 
 #[test]
+fn what_was_granted_but_not_seen_before_the_close_is_refused_and_given_back() {
+    let semaphore = Semaphore::new(0);
+    let mut granted = spawn(semaphore.acquire());
+    let mut partly = spawn(semaphore.acquire_many(2));
+    granted.pending();
+    partly.pending();
+    semaphore.add_permits(2);
+    semaphore.close();
+    assert!(granted.is_woken() && partly.is_woken());
+    assert_eq!(semaphore.available_permits(), 0);
+    assert!(granted.ready().is_err());
+    assert_eq!(semaphore.available_permits(), 1);
+    drop(partly);
+    assert_eq!(semaphore.available_permits(), 2);
+}
+
+#[test]
 fn one_release_wakes_more_than_a_batch() {
     let semaphore = Semaphore::new(0);
     let mut waiting: Vec<_> = (0..100).map(|_| spawn(semaphore.acquire())).collect();
