@@ -166,11 +166,12 @@ fn tasks_outlive_the_future_that_spawned_them() {
     let runtime = current_thread();
     let set = LocalSet::new();
     let task = set.block_on(&runtime, async {
-        spawn_local(async {
+        Some(spawn_local(async {
             yield_now().await;
             7
-        })
+        }))
     });
+    let task = task.unwrap();
     assert!(!task.is_finished());
     assert_eq!(set.block_on(&runtime, task).unwrap(), 7);
 }
