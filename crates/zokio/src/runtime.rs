@@ -14,5 +14,6 @@
 
 pub use zokio_runtime::{
     Builder, EnterGuard, Handle, Id, IoMode, LocalOptions, LocalRuntime, Runtime, RuntimeFlavor,
-    RuntimeMetrics, StallReport, TryCurrentError, is_rt_shutdown_err, worker_index,
+    RuntimeMetrics, StallReport, TryCurrentError, UnhandledPanic, is_rt_shutdown_err,
+    worker_index,
 };

@@ -16,7 +16,10 @@
 //! ```
 
 pub use crate::macros::task_local::LocalKey;
-pub use zokio_runtime::{spawn, spawn_blocking};
+pub use zokio_runtime::{
+    JoinSet, LocalEnterGuard, LocalSet, TaskBuilder as Builder, join_set, spawn, spawn_blocking,
+    spawn_local,
+};
 pub use zokio_sched::block_in_place;
 pub use zokio_task::{AbortHandle, Id, JoinError, JoinHandle};
 
