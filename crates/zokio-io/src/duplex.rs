@@ -211,7 +211,8 @@ impl SimplexStream {
     }
 
     fn read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Step<()> {
-        if pace::poll_unit_for(cx, !self.buffer.is_empty() || self.is_closed).is_pending() {
+        let is_done = self.is_closed || buf.remaining() == 0;
+        if pace::poll_unit_for(cx, is_done || !self.buffer.is_empty()).is_pending() {
             return (Poll::Pending, After::Nothing);
         }
         if !self.buffer.is_empty() {
@@ -221,7 +222,7 @@ impl SimplexStream {
             let waiting = if count > 0 { self.writer.take() } else { None };
             return (Poll::Ready(Ok(())), After::wake(waiting));
         }
-        if self.is_closed {
+        if is_done {
             return (Poll::Ready(Ok(())), After::Nothing);
         }
         (Poll::Pending, remember(&mut self.reader, cx))
@@ -229,7 +230,8 @@ impl SimplexStream {
 
     fn write(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Step<usize> {
         let mut room = self.capacity - self.buffer.len();
-        if pace::poll_unit_for(cx, room > 0 || self.is_closed).is_pending() {
+        let is_empty = bufs.iter().all(|buf| buf.is_empty());
+        if pace::poll_unit_for(cx, room > 0 || is_empty || self.is_closed).is_pending() {
             return (Poll::Pending, After::Nothing);
         }
         if self.is_closed {
@@ -238,7 +240,7 @@ impl SimplexStream {
                 After::Nothing,
             );
         }
-        if room == 0 {
+        if room == 0 && !is_empty {
             return (Poll::Pending, remember(&mut self.writer, cx));
         }
         let mut taken = 0;

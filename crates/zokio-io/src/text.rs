@@ -50,10 +50,11 @@ impl<'a> TextBuffer<'a> {
                 result
             }
             Err(error) => {
+                let not_text = error.utf8_error();
                 self.bytes = error.into_bytes();
                 self.bytes.truncate(self.start);
                 self.restore();
-                result.and(Err(invalid_utf8()))
+                result.and(Err(io::Error::new(io::ErrorKind::InvalidData, not_text)))
             }
         }
     }
@@ -77,14 +78,6 @@ impl Drop for TextBuffer<'_> {
             self.restore();
         }
     }
-}
-
-/// The error of text that is none.
-fn invalid_utf8() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        "stream did not contain valid UTF-8",
-    )
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]

@@ -1,7 +1,23 @@
 //! Small things several adapters share.
 
+use std::io;
+use std::task::Poll;
+
 /// How much buffered adapters hold unless told otherwise.
 pub(crate) const DEFAULT_BUF_SIZE: usize = 8 * 1024;
+
+/// Runs `operation` again as long as it was interrupted by a signal: nothing has happened then.
+#[inline]
+pub(crate) fn poll_retry<T>(
+    mut operation: impl FnMut() -> Poll<io::Result<T>>,
+) -> Poll<io::Result<T>> {
+    loop {
+        match operation() {
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
+}
 
 /// The index of the first `byte` in `haystack`, eight bytes at a time.
 pub(crate) fn find_byte(byte: u8, haystack: &[u8]) -> Option<usize> {

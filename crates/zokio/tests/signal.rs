@@ -79,8 +79,12 @@ fn a_dropped_wait_loses_nothing_and_a_dropped_listener_harms_nobody() {
         send(kind);
         received(&mut other).await;
         drop(other);
-        // Nobody listens, and the process goes on.
+        // Nobody listens, and the process goes on; the next one who does gets it, once.
         send(kind);
+        let mut next = signal(kind).unwrap();
+        received(&mut next).await;
+        let mut second = signal(kind).unwrap();
+        assert!(is_pending(&mut next) && is_pending(&mut second));
     });
 }
 

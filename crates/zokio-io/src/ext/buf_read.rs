@@ -132,7 +132,13 @@ pub(crate) fn poll_read_until<R: AsyncBufRead + ?Sized>(
 ) -> Poll<io::Result<usize>> {
     loop {
         let round = ready!(pace::poll_round(cx));
-        let available = ready!(reader.as_mut().poll_fill_buf(cx))?;
+        let available = match ready!(reader.as_mut().poll_fill_buf(cx)) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                round.made_progress(cx);
+                continue;
+            }
+            result => result?,
+        };
         let found = find_byte(delimiter, available);
         let count = found.map_or(available.len(), |index| index + 1);
         buf.extend_from_slice(&available[..count]);

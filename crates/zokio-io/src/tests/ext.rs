@@ -85,7 +85,10 @@ fn errors_pass_and_what_was_read_before_stays() {
         assert_eq!(text, ">");
         let mut source: &[u8] = b"ab\xff";
         let error = source.read_to_string(&mut text).await.unwrap_err();
-        assert_eq!(error.to_string(), "stream did not contain valid UTF-8");
+        assert_eq!(error.kind(), ErrorKind::InvalidData);
+        let inner = error.into_inner().unwrap();
+        let not_text = inner.downcast::<std::str::Utf8Error>().unwrap();
+        assert_eq!(not_text.valid_up_to(), 3);
         assert_eq!(text, ">");
     });
 }
@@ -295,4 +298,42 @@ fn a_swapped_buffer_is_noticed_by_read_to_end() {
 #[should_panic(expected = "swapped the buffer")]
 fn a_swapped_buffer_is_noticed_by_take() {
     let _ = block_on(Swapping.take(10).read(&mut [0; 4]));
+}
+
+#[test]
+fn what_was_interrupted_is_tried_again() {
+    let interrupted = || {
+        [
+            Fail(ErrorKind::Interrupted),
+            Pass(1),
+            Fail(ErrorKind::Interrupted),
+        ]
+    };
+    block_on(async {
+        let source = || Script::reading(b"abcd", interrupted());
+        source().read_exact(&mut [0; 4]).await.unwrap();
+        assert_eq!(source().read_u32().await.unwrap(), 0x6162_6364);
+        source().read_to_end(&mut Vec::new()).await.unwrap();
+        source()
+            .read_to_end(&mut Vec::with_capacity(32))
+            .await
+            .unwrap();
+        source().read_to_string(&mut String::new()).await.unwrap();
+        let mut reader = BufReader::new(source());
+        reader.read_until(b'd', &mut Vec::new()).await.unwrap();
+        source().read(&mut [0; 4]).await.unwrap_err();
+
+        for vectored in [false, true] {
+            let mut sink = Script::writing(interrupted());
+            sink.vectored = vectored;
+            sink.write_all_buf(&mut &b"abcd"[..]).await.unwrap();
+            sink.writes = interrupted().into();
+            sink.write_all(b"efgh").await.unwrap();
+            sink.writes = interrupted().into();
+            sink.write_u16(0x6970).await.unwrap();
+            assert_eq!(sink.written, b"abcdefghip");
+            sink.writes = interrupted().into();
+            sink.write(b"x").await.unwrap_err();
+        }
+    });
 }

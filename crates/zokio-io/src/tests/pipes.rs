@@ -129,3 +129,19 @@ fn unrelated_halves_cannot_be_joined() {
     let (_, writer) = split(duplex(1).0);
     reader.unsplit(writer);
 }
+
+#[test]
+fn nothing_is_moved_without_waiting() {
+    block_on(async {
+        let (mut a, mut b) = duplex(1);
+        assert_eq!(a.read(&mut []).await.unwrap(), 0);
+        a.write_all(b"x").await.unwrap();
+        assert_eq!(a.write(&[]).await.unwrap(), 0);
+        assert_eq!(b.read(&mut []).await.unwrap(), 0);
+        drop(b);
+        assert_eq!(
+            a.write(&[]).await.unwrap_err().kind(),
+            ErrorKind::BrokenPipe
+        );
+    });
+}

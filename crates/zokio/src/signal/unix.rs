@@ -12,6 +12,7 @@
 //!    closed, and perhaps given to somebody else.
 //! 2. The receiving end outlives the sending one: a handler gets no broken pipe.
 //! 3. A full socket means that a byte is waiting: what cannot be written need not be.
+//! 4. From the first listener on, a signal reaches somebody: whoever listens, or the next one who does.
 #![allow(unsafe_code)]
 
 use crate::io_driver::IoSource;
@@ -22,6 +23,8 @@ use std::future::poll_fn;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::task::{Context, Poll, ready};
+use zokio_base::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use zokio_base::sync::{Arc, Mutex};
 use zokio_driver::{Direction, Interest};
 
 /// Which signal.
@@ -145,7 +148,7 @@ pub struct Signal {
 ///
 /// The default action of that signal, often to end the process, is switched off by the first
 /// listener, and stays so after the last one was dropped: only the program itself can know what the
-/// signal should do then.
+/// signal should do then. A signal that arrives while there is no listener any more is kept for the next.
 ///
 /// # Errors
 /// If the signal may not be caught (`SIGKILL`, `SIGSTOP`, `SIGILL`, `SIGFPE`, `SIGSEGV`), if there is
@@ -182,17 +185,76 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
 /// Has the handler write to `sender` whenever the signal arrives.
 fn register(kind: SignalKind, sender: UnixStream) -> io::Result<SigId> {
     let signum = kind.as_raw_value();
-    if signum < 0 || signal_hook_registry::FORBIDDEN.contains(&signum) {
+    let refuse = || {
         let refusal = format!("signal {signum} cannot be listened for");
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, refusal));
-    }
-    let action = move || {
-        // Invariant 3: an error says that the socket is full.
-        let _ = (&sender).write(&[1]);
+        io::Error::new(io::ErrorKind::InvalidInput, refusal)
     };
+    if signal_hook_registry::FORBIDDEN.contains(&signum) {
+        return Err(refuse());
+    }
+    let record = record(kind).ok_or_else(refuse)?;
+    record.install(signum)?;
+    let sender = Arc::new(sender);
+    let write = move |sender: &UnixStream| {
+        // Invariant 3: an error says that the socket is full.
+        let _ = (&*sender).write(&[1]);
+    };
+    let in_handler = sender.clone();
     // SAFETY: the action is a `write` to a descriptor that it owns and whose result it forgets:
     // that may be done in a handler, allocates nothing, takes no lock and cannot panic.
-    unsafe { signal_hook_registry::register(signum, action) }
+    let action = unsafe { signal_hook_registry::register(signum, move || write(&in_handler)) }?;
+    // SeqCst: pairs with the load in the action of `install`. What it does not see is listened to
+    // by the action above already.
+    record.listeners.fetch_add(1, Ordering::SeqCst);
+    // SeqCst: pairs with the store in the action of `install`.
+    if record.is_missed.swap(false, Ordering::SeqCst) {
+        write(&sender);
+    }
+    Ok(action)
+}
+
+/// What is known of one signal, for the whole process.
+struct Record {
+    is_installed: Mutex<bool>,
+    listeners: AtomicUsize,
+    /// It arrived while nobody listened; the next listener gets it.
+    is_missed: AtomicBool,
+}
+
+/// More than any platform has.
+const SIGNALS: usize = 129;
+
+static RECORDS: [Record; SIGNALS] = [const {
+    Record {
+        is_installed: Mutex::new(false),
+        listeners: AtomicUsize::new(0),
+        is_missed: AtomicBool::new(false),
+    }
+}; SIGNALS];
+
+fn record(kind: SignalKind) -> Option<&'static Record> {
+    RECORDS.get(usize::try_from(kind.as_raw_value()).ok()?)
+}
+
+impl Record {
+    /// Has the handler notice signals for which nobody listens, once and for ever.
+    fn install(&'static self, signum: c_int) -> io::Result<()> {
+        let mut is_installed = self.is_installed.lock();
+        if *is_installed {
+            return Ok(());
+        }
+        let action = || {
+            // SeqCst: pairs with the changes of the counter in `register` and in the drop.
+            if self.listeners.load(Ordering::SeqCst) == 0 {
+                // SeqCst: pairs with the swap in `register`.
+                self.is_missed.store(true, Ordering::SeqCst);
+            }
+        };
+        // SAFETY: a load and a store of atomics that live for ever may be done in a handler.
+        unsafe { signal_hook_registry::register(signum, action) }?;
+        *is_installed = true;
+        Ok(())
+    }
 }
 
 impl Signal {
@@ -235,6 +297,11 @@ impl Signal {
 
 impl Drop for Signal {
     fn drop(&mut self) {
+        if let Some(record) = record(self.kind) {
+            // SeqCst: pairs with the load in the action of `Record::install`. A signal from here on
+            // counts as missed, unless there are other listeners.
+            record.listeners.fetch_sub(1, Ordering::SeqCst);
+        }
         // Closes the sending end, before the receiving one.
         signal_hook_registry::unregister(self.action);
     }

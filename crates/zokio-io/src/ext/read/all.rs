@@ -8,6 +8,7 @@
 #![allow(unsafe_code)]
 
 use crate::text::TextBuffer;
+use crate::util::poll_retry;
 use crate::{AsyncRead, ReadBuf, pace};
 use pin_project_lite::pin_project;
 use std::future::Future;
@@ -68,12 +69,12 @@ impl Progress {
     fn poll_probe<R: AsyncRead + ?Sized>(
         &mut self,
         vec: &mut Vec<u8>,
-        reader: Pin<&mut R>,
+        mut reader: Pin<&mut R>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let mut memory = [MaybeUninit::uninit(); PROBE];
         let mut buf = ReadBuf::uninit(&mut memory);
-        ready!(reader.poll_read(cx, &mut buf))?;
+        ready!(poll_retry(|| reader.as_mut().poll_read(cx, &mut buf)))?;
         // The vector may move; what is known of its spare memory holds no longer.
         vec.extend_from_slice(buf.filled());
         self.initialized = vec.len();
@@ -84,7 +85,7 @@ impl Progress {
     fn poll_append<R: AsyncRead + ?Sized>(
         &mut self,
         vec: &mut Vec<u8>,
-        reader: Pin<&mut R>,
+        mut reader: Pin<&mut R>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         if vec.capacity() - vec.len() < PROBE {
@@ -97,7 +98,7 @@ impl Progress {
         // SAFETY: the field's promise: up to `initialized` this allocation is initialised.
         unsafe { buf.assume_init(known) };
         let start = buf.filled().as_ptr();
-        let result = reader.poll_read(cx, &mut buf);
+        let result = poll_retry(|| reader.as_mut().poll_read(cx, &mut buf));
         // A reader may have put another buffer in this one's place.
         assert_eq!(
             buf.filled().as_ptr(),

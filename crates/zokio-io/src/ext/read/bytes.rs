@@ -1,6 +1,7 @@
 //! Futures that read into slices and buffers.
 #![allow(unsafe_code)]
 
+use crate::util::poll_retry;
 use crate::{AsyncRead, ReadBuf as Destination};
 use bytes::BufMut;
 use pin_project_lite::pin_project;
@@ -130,7 +131,9 @@ impl<R: AsyncRead + ?Sized + Unpin> Future for ReadExact<'_, R> {
         let me = self.project();
         while *me.filled < me.buf.len() {
             let mut buf = Destination::new(&mut me.buf[*me.filled..]);
-            ready!(Pin::new(&mut **me.reader).poll_read(cx, &mut buf))?;
+            ready!(poll_retry(
+                || Pin::new(&mut **me.reader).poll_read(cx, &mut buf)
+            ))?;
             match buf.filled().len() {
                 0 => {
                     let kind = io::ErrorKind::UnexpectedEof;

@@ -1,5 +1,6 @@
 //! Futures that read numbers: one type each, all made by one macro.
 
+use crate::util::poll_retry;
 use crate::{AsyncRead, ReadBuf};
 use pin_project_lite::pin_project;
 use std::future::Future;
@@ -17,7 +18,7 @@ fn poll_fill<R: AsyncRead>(
 ) -> Poll<io::Result<()>> {
     while *filled < bytes.len() {
         let mut buf = ReadBuf::new(&mut bytes[*filled..]);
-        ready!(reader.as_mut().poll_read(cx, &mut buf))?;
+        ready!(poll_retry(|| reader.as_mut().poll_read(cx, &mut buf)))?;
         match buf.filled().len() {
             0 => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
             count => *filled += count,

@@ -1,6 +1,7 @@
 //! Futures that write from slices and buffers.
 
 use crate::AsyncWrite;
+use crate::util::poll_retry;
 use bytes::Buf;
 use pin_project_lite::pin_project;
 use std::future::Future;
@@ -11,6 +12,20 @@ use std::task::{Context, Poll, ready};
 
 /// How many pieces of a buffer go into one vectored write.
 const PIECES_MAX: usize = 64;
+
+/// Writes some of `buf`, several pieces at once where that is worth it.
+fn poll_some<W, B>(writer: &mut W, cx: &mut Context<'_>, buf: &B) -> Poll<io::Result<usize>>
+where
+    W: AsyncWrite + Unpin,
+    B: Buf,
+{
+    if !writer.is_write_vectored() {
+        return Pin::new(writer).poll_write(cx, buf.chunk());
+    }
+    let mut pieces = [IoSlice::new(&[]); PIECES_MAX];
+    let used = buf.chunks_vectored(&mut pieces);
+    Pin::new(writer).poll_write_vectored(cx, &pieces[..used])
+}
 
 pin_project! {
     /// Future of [`AsyncWriteExt::write`](crate::AsyncWriteExt::write).
@@ -104,7 +119,7 @@ impl<W: AsyncWrite + Unpin, B: Buf> Future for WriteBuf<'_, W, B> {
         if !me.buf.has_remaining() {
             return Poll::Ready(Ok(0));
         }
-        let count = ready!(Pin::new(&mut **me.writer).poll_write(cx, me.buf.chunk()))?;
+        let count = ready!(poll_some(&mut **me.writer, cx, me.buf))?;
         me.buf.advance(count);
         Poll::Ready(Ok(count))
     }
@@ -138,14 +153,7 @@ impl<W: AsyncWrite + Unpin, B: Buf> Future for WriteAllBuf<'_, W, B> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let me = self.project();
         while me.buf.has_remaining() {
-            let writer = Pin::new(&mut **me.writer);
-            let count = if writer.is_write_vectored() {
-                let mut pieces = [IoSlice::new(&[]); PIECES_MAX];
-                let used = me.buf.chunks_vectored(&mut pieces);
-                ready!(writer.poll_write_vectored(cx, &pieces[..used]))?
-            } else {
-                ready!(writer.poll_write(cx, me.buf.chunk()))?
-            };
+            let count = ready!(poll_retry(|| poll_some(&mut **me.writer, cx, me.buf)))?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -184,7 +192,9 @@ impl<W: AsyncWrite + ?Sized + Unpin> Future for WriteAll<'_, W> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let me = self.project();
         while !me.rest.is_empty() {
-            let count = ready!(Pin::new(&mut **me.writer).poll_write(cx, me.rest))?;
+            let count = ready!(poll_retry(
+                || Pin::new(&mut **me.writer).poll_write(cx, me.rest)
+            ))?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }

@@ -1,6 +1,7 @@
 //! Futures that write numbers: one type each, all made by one macro.
 
 use crate::AsyncWrite;
+use crate::util::poll_retry;
 use pin_project_lite::pin_project;
 use std::future::Future;
 use std::io;
@@ -16,7 +17,10 @@ fn poll_drain<W: AsyncWrite>(
     written: &mut usize,
 ) -> Poll<io::Result<()>> {
     while *written < bytes.len() {
-        match ready!(writer.as_mut().poll_write(cx, &bytes[*written..]))? {
+        match ready!(poll_retry(|| writer
+            .as_mut()
+            .poll_write(cx, &bytes[*written..])))?
+        {
             0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             count => *written += count,
         }
