@@ -17,6 +17,8 @@
 
 pub mod buf;
 pub mod driver;
+#[cfg(unix)]
+pub mod fd;
 pub mod op;
 pub mod poll;
 pub mod uring;

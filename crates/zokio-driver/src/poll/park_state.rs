@@ -60,12 +60,6 @@ impl ParkState {
         // for work before ours was visible, and only a later change makes it look again.
         self.0.swap(NOTIFIED, Ordering::AcqRel) == WAITING
     }
-
-    /// Whether the worker waits. A hint.
-    pub(crate) fn is_waiting(&self) -> bool {
-        // Relaxed: a hint.
-        self.0.load(Ordering::Relaxed) == WAITING
-    }
 }
 
 #[cfg(all(test, loom))]
@@ -131,7 +125,6 @@ mod tests {
     fn only_the_first_of_several_fires() {
         let state = ParkState::new();
         assert!(state.begin());
-        assert!(state.is_waiting());
         assert!(state.notify());
         assert!(!state.notify());
         assert!(state.end());

@@ -85,7 +85,7 @@ pub(crate) struct Set {
     entries: Mutex<Entries>,
     registry: mio::Registry,
     waker: mio::Waker,
-    /// For waits that are finer than the set's own, and for nesting sets.
+    /// For waits that are finer than the set's own.
     fd: sys::SetFd,
     counters: Counters,
 }
@@ -145,10 +145,6 @@ impl Set {
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
-    }
-
-    pub(crate) fn fd(&self) -> sys::SetFd {
-        self.fd
     }
 
     /// Ends a wait in the set, or the next one.

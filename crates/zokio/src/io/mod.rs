@@ -19,3 +19,14 @@
 
 pub use std::io::{Error, ErrorKind, Result, SeekFrom};
 pub use zokio_io::*;
+
+#[cfg(unix)]
+mod async_fd;
+
+/// What only unix has: readiness of any descriptor.
+#[cfg(unix)]
+pub mod unix {
+    pub use super::async_fd::{
+        AsyncFd, AsyncFdReadyGuard, AsyncFdReadyMutGuard, AsyncFdRegisterError, TryIoError,
+    };
+}

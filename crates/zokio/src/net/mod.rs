@@ -2,7 +2,8 @@
 //!
 //! - [`TcpListener`] and [`TcpStream`]; [`TcpSocket`] for setting options first;
 //! - [`UdpSocket`];
-//! - [`UnixListener`], [`UnixStream`], [`UnixDatagram`] and [`UnixSocket`] (unix only);
+//! - [`UnixListener`], [`UnixStream`], [`UnixDatagram`] and [`UnixSocket`] (unix only), and pipes
+//!   in [`unix::pipe`];
 //! - [`lookup_host`] and [`ToSocketAddrs`] for names.
 //!
 //! A socket belongs to the runtime in whose context it was made. Its operations are tried at once

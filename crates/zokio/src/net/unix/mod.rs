@@ -8,6 +8,8 @@ mod split;
 mod stream;
 mod ucred;
 
+pub mod pipe;
+
 
 pub use datagram::UnixDatagram;
 pub use listener::UnixListener;

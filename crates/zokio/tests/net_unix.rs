@@ -1,0 +1,118 @@
+//! Pipes and foreign descriptors on a real runtime.
+#![cfg(unix)]
+#![allow(unsafe_code)] // Registering a descriptor is a promise.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+use zokio::io::unix::AsyncFd;
+use zokio::io::{AsyncReadExt, AsyncWriteExt, Interest, Ready};
+use zokio::net::unix::pipe;
+use zokio::runtime::Builder;
+
+fn run(test: impl Future<Output = ()>) {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        zokio::time::timeout(Duration::from_secs(20), test)
+            .await
+            .expect("the test hangs");
+    });
+}
+
+fn watched() -> (AsyncFd<UnixStream>, UnixStream) {
+    let (near, far) = UnixStream::pair().unwrap();
+    near.set_nonblocking(true).unwrap();
+    // SAFETY: the stream keeps its descriptor until it is dropped.
+    (unsafe { AsyncFd::register(near) }.unwrap(), far)
+}
+
+#[test]
+fn pipes_carry_bytes_and_end() {
+    run(async {
+        let (mut sender, mut receiver) = pipe::pipe().unwrap();
+        let refused = receiver.try_read(&mut [0; 4]).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::WouldBlock);
+        let sent = vec![7_u8; 300_000];
+        let expected = sent.clone();
+        let writer = zokio::spawn(async move { sender.write_all(&sent).await.unwrap() });
+        let mut received = Vec::new();
+        receiver.read_to_end(&mut received).await.unwrap();
+        assert!(received == expected);
+        writer.await.unwrap();
+    });
+}
+
+#[test]
+fn pipes_know_their_ends() {
+    run(async {
+        let (sender, receiver) = pipe::pipe().unwrap();
+        let fd = sender.into_blocking_fd().unwrap();
+        assert!(pipe::Receiver::from_owned_fd(fd.try_clone().unwrap()).is_err());
+        let sender = pipe::Sender::from_owned_fd(fd).unwrap();
+        sender.writable().await.unwrap();
+        assert_eq!(sender.try_write(b"abc").unwrap(), 3);
+        receiver.readable().await.unwrap();
+        let mut vec = Vec::with_capacity(8);
+        assert_eq!(receiver.try_read_buf(&mut vec).unwrap(), 3);
+        let folder = tempfile::tempdir().unwrap();
+        let plain = folder.path().join("plain");
+        std::fs::write(&plain, b"x").unwrap();
+        let error = pipe::OpenOptions::new().open_receiver(&plain).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    });
+}
+
+#[test]
+fn a_guard_remembers_that_nothing_is_left() {
+    run(async {
+        let (near, mut far) = watched();
+        far.write_all(b"hello").unwrap();
+        let mut buf = [0; 8];
+        let mut guard = near.readable().await.unwrap();
+        assert!(guard.ready().is_readable());
+        let read = guard.try_io(|near| near.get_ref().read(&mut buf));
+        assert_eq!(read.unwrap().unwrap(), 5);
+        assert!(guard.try_io(|near| near.get_ref().read(&mut buf)).is_err());
+        drop(guard);
+        let early = zokio::time::timeout(Duration::from_millis(20), near.readable()).await;
+        assert!(early.is_err());
+        far.write_all(b"more").unwrap();
+        let read = near
+            .async_io(Interest::READABLE, |mut near| near.read(&mut buf))
+            .await;
+        assert_eq!(read.unwrap(), 4);
+    });
+}
+
+#[test]
+fn a_part_of_readiness_can_be_cleared() {
+    run(async {
+        let (near, mut far) = watched();
+        far.write_all(b"x").unwrap();
+        near.readable().await.unwrap().retain_ready();
+        let mut guard = near
+            .ready(Interest::READABLE | Interest::WRITABLE)
+            .await
+            .unwrap();
+        assert!(guard.ready().is_readable() && guard.ready().is_writable());
+        guard.clear_ready_matching(Ready::READABLE);
+        assert_eq!(guard.ready(), Ready::WRITABLE);
+        drop(guard);
+        let early = zokio::time::timeout(Duration::from_millis(20), near.readable()).await;
+        assert!(early.is_err());
+        near.writable().await.unwrap().retain_ready();
+    });
+}
+
+#[test]
+fn what_cannot_be_watched_comes_back() {
+    run(async {
+        let file = tempfile::tempfile().unwrap();
+        // SAFETY: the file keeps its descriptor until it is dropped.
+        let error = unsafe { AsyncFd::register(file) }.unwrap_err();
+        let (_file, cause) = error.into_parts();
+        assert_eq!(cause.kind(), ErrorKind::PermissionDenied);
+        let (near, _far) = watched();
+        drop(near.into_inner());
+    });
+}
