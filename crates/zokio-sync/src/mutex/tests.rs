@@ -25,6 +25,39 @@ fn the_lock_goes_in_the_order_of_asking() {
 }
 
 #[test]
+fn a_task_without_budget_keeps_its_place() {
+    use zokio_task::coop::{self, Budget};
+
+    let without_budget = |future: &mut crate::testing::Spawn<_>| {
+        coop::budget(|| {
+            while coop::has_budget_remaining() {
+                spawn(coop::consume_budget()).ready();
+            }
+            assert_ne!(zokio_task::context::budget(), Budget::unlimited());
+            future.pending();
+        });
+    };
+    let lock = Mutex::new(1);
+    // The lock is free: it is taken, reported later, and given back if nobody asks.
+    let mut first = spawn(lock.lock());
+    without_budget(&mut first);
+    assert!(first.is_woken());
+    assert!(lock.try_lock().is_err());
+    drop(first);
+    let guard = lock.try_lock().unwrap();
+    // The lock is held: the place in the queue is the first.
+    let mut first = spawn(lock.lock());
+    without_budget(&mut first);
+    let mut second = spawn(lock.lock());
+    second.pending();
+    drop(guard);
+    assert!(first.is_woken() && !second.is_woken());
+    without_budget(&mut first);
+    drop(first.ready());
+    assert!(second.is_woken());
+}
+
+#[test]
 fn a_panic_releases_the_lock() {
     let lock = Arc::new(Mutex::new(1));
     let other = lock.clone();

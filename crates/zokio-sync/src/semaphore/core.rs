@@ -359,6 +359,8 @@ enum Stage {
     Fresh,
     /// Was put into the queue. Whether it still is, `missing` says.
     Queued,
+    /// Has its permits, but had no budget to say so.
+    Held,
     /// Returned its result.
     Done,
 }
@@ -385,7 +387,6 @@ impl Future for Acquire<'_> {
     type Output = Result<(), Closed>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let unit = ready!(coop::poll_proceed(cx));
         // SAFETY: nothing is moved out of the pinned future.
         let this = unsafe { self.get_unchecked_mut() };
         let result = match this.stage {
@@ -394,17 +395,18 @@ impl Future for Acquire<'_> {
                 Err(TryError::Closed) => Err(Closed),
                 Err(TryError::NoPermits) => ready!(this.enqueue(cx)),
             },
-            Stage::Queued => {
-                let result = ready!(this.poll_queued(cx));
-                this.stage = Stage::Done;
-                if result.is_err() {
-                    this.semaphore.release(this.holds());
-                }
-                result
-            }
+            Stage::Queued => ready!(this.poll_queued(cx)),
+            Stage::Held => Ok(()),
             Stage::Done => panic!("`Acquire` polled after it was ready"),
         };
-        unit.made_progress();
+        if this.stage == Stage::Fresh && result.is_ok() {
+            this.stage = Stage::Held;
+        }
+        // Only now: a task without budget keeps its place among those who ask.
+        ready!(coop::poll_proceed(cx)).made_progress();
+        if this.stage == Stage::Queued && result.is_err() {
+            this.semaphore.release(this.holds());
+        }
         this.stage = Stage::Done;
         Poll::Ready(result)
     }
@@ -499,8 +501,10 @@ impl Acquire<'_> {
 
 impl Drop for Acquire<'_> {
     fn drop(&mut self) {
-        if self.stage != Stage::Queued {
-            return;
+        match self.stage {
+            Stage::Fresh | Stage::Done => return,
+            Stage::Held => return self.semaphore.release(self.count),
+            Stage::Queued => {}
         }
         let semaphore = self.semaphore;
         let mut queue = semaphore.queue.lock();
