@@ -73,6 +73,9 @@ impl WorkerPark {
     /// With a paused clock and nothing else ready, moves the clock to the next timer. Returns
     /// whether the worker has something to do now.
     fn jump<S: WakeSink>(&mut self, sink: &mut S) -> bool {
+        // Asked before we look for wake-ups: work that holds the clock wakes first and lets go
+        // afterwards, so whoever finds the clock free finds the wake-up too.
+        let may_jump = self.clock.can_jump();
         let mut counting = Counting { sink, count: 0 };
         self.driver.poll(&mut counting);
         self.fire(&mut counting);
@@ -80,7 +83,7 @@ impl WorkerPark {
         if counting.count > 0 || self.woken.swap(false, Ordering::Acquire) {
             return true;
         }
-        let jumped = self.timers.as_ref().is_some_and(TimerHandle::jump_to_next);
+        let jumped = may_jump && self.timers.as_ref().is_some_and(TimerHandle::jump_to_next);
         if jumped {
             self.fire(sink);
         }

@@ -65,15 +65,11 @@ where
 /// A closure as the future of a task that is polled once.
 pub(crate) struct Blocking<F> {
     func: Option<F>,
-    hold: Option<HoldClock>,
 }
 
 impl<F> Blocking<F> {
-    fn new(func: F, hold: Option<HoldClock>) -> Self {
-        Self {
-            func: Some(func),
-            hold,
-        }
+    fn new(func: F) -> Self {
+        Self { func: Some(func) }
     }
 }
 
@@ -85,7 +81,6 @@ impl<F: FnOnce() -> R, R> Future for Blocking<F> {
 
     fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<R> {
         let func = self.func.take().expect("a closure is run once");
-        let _hold = self.hold.take();
         Poll::Ready(func())
     }
 }

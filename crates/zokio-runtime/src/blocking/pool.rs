@@ -40,7 +40,8 @@ pub(crate) struct PoolOptions {
 /// What a thread of the pool runs.
 pub(crate) enum Job {
     /// A closure of `spawn_blocking`: cancelled at the shutdown if it has not begun.
-    Task(Notified),
+    /// What keeps a paused clock from jumping is let go after the closure's end was announced.
+    Task(Notified, Option<HoldClock>),
     /// Part of an operation that was promised: it runs even during the shutdown, once it is queued.
     Promised(Box<dyn FnOnce() + Send>),
     /// The loop of a worker: gets a thread at once, beside those that are counted.
@@ -50,7 +51,10 @@ pub(crate) enum Job {
 impl Job {
     fn run(self) {
         match self {
-            Self::Task(task) => task.run(),
+            Self::Task(task, hold) => {
+                task.run();
+                drop(hold);
+            }
             Self::Promised(run) | Self::Worker(run) => run(),
         }
     }
@@ -145,8 +149,8 @@ impl Pool {
         // A paused clock must not run ahead of a closure that is under way.
         let hold = (!inner.scheduler.is_multi_thread())
             .then(|| HoldClock::new(inner.clock.clone(), inner.driver.clone()));
-        let (join, task) = self.shard.bind_untracked(Blocking::new(func, hold), meta);
-        match self.submit(Job::Task(task)) {
+        let (join, task) = self.shard.bind_untracked(Blocking::new(func), meta);
+        match self.submit(Job::Task(task, hold)) {
             Ok(()) => {}
             Err(Refused::Closed(job)) => cancel(job),
             Err(Refused::NoThread(job, error)) => {
@@ -284,7 +288,7 @@ impl Pool {
 
     /// Refuses new jobs and cancels closures that have not begun.
     pub(crate) fn close(&self) {
-        for job in self.queue.close(|job| !matches!(job, Job::Task(_))) {
+        for job in self.queue.close(|job| !matches!(job, Job::Task(..))) {
             cancel(job);
         }
     }
@@ -327,7 +331,7 @@ pub(crate) enum Refused {
 /// Ends a job that will not run. Its handle hears that it was cancelled.
 fn cancel(job: Job) {
     match job {
-        Job::Task(task) => task.shutdown(),
+        Job::Task(task, _hold) => task.shutdown(),
         // What it owns cleans up in its own drop.
         Job::Promised(run) | Job::Worker(run) => drop(run),
     }
