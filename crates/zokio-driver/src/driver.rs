@@ -163,6 +163,11 @@ fn unpark(seat: &Seat) {
 #[derive(Debug, Clone)]
 pub struct DriverHandle(Arc<Shared>);
 
+// A panic elsewhere leaves the driver as it was: each lock restores its invariants before anything
+// under it can panic, and what is foreign (offload, refusal) is only called.
+impl std::panic::UnwindSafe for DriverHandle {}
+impl std::panic::RefUnwindSafe for DriverHandle {}
+
 impl DriverHandle {
     /// How many workers the driver has.
     pub fn workers(&self) -> usize {

@@ -325,3 +325,14 @@ mod unix {
         });
     }
 }
+
+#[test]
+fn sockets_cross_threads_and_panics() {
+    fn check<T: Send + Sync + Unpin + std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+    check::<TcpListener>();
+    check::<TcpStream>();
+    check::<TcpSocket>();
+    check::<UdpSocket>();
+    check::<zokio::net::tcp::OwnedReadHalf>();
+    check::<zokio::net::tcp::ReuniteError>();
+}

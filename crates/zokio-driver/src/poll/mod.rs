@@ -17,5 +17,5 @@ mod model;
 
 pub use ready::{Interest, Ready};
 pub use registration::Registration;
-pub use set::is_shutdown_error;
 pub use scheduled::{Direction, ReadyEvent};
+pub use set::is_shutdown_error;

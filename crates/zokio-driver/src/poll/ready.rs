@@ -87,16 +87,16 @@ impl Ready {
     pub fn from_interest(interest: Interest) -> Ready {
         let mut ready = Ready::EMPTY;
         if interest.is_readable() {
-            ready = ready | Ready::READABLE | Ready::READ_CLOSED;
+            ready |= Ready::READABLE | Ready::READ_CLOSED;
         }
         if interest.is_writable() {
-            ready = ready | Ready::WRITABLE | Ready::WRITE_CLOSED;
+            ready |= Ready::WRITABLE | Ready::WRITE_CLOSED;
         }
         if interest.is_priority() {
-            ready = ready | Ready::PRIORITY | Ready::READ_CLOSED;
+            ready |= Ready::PRIORITY | Ready::READ_CLOSED;
         }
         if interest.is_error() {
-            ready = ready | Ready::ERROR;
+            ready |= Ready::ERROR;
         }
         ready
     }
@@ -106,7 +106,7 @@ impl Ready {
         let mut ready = Ready::EMPTY;
         let mut add = |set: bool, state: Ready| {
             if set {
-                ready = ready | state;
+                ready |= state;
             }
         };
         add(event.is_readable(), Ready::READABLE);

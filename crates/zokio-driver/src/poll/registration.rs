@@ -90,17 +90,48 @@ impl Registration {
 
     #[cold]
     fn attach_slow(&self, worker: Option<usize>) -> io::Result<&Attached> {
+        self.attach_with(worker, |registry, token, interest| {
+            sys::register(registry, &self.source, token, interest)
+        })
+    }
+
+    /// Attaches `source` now. For systems where a source has no name: its owner does this when it is
+    /// made.
+    ///
+    /// # Errors
+    /// As [`attach`](Self::attach).
+    #[cfg(not(unix))]
+    pub fn attach_source<S: mio::event::Source>(
+        &self,
+        worker: Option<usize>,
+        source: &mut S,
+    ) -> io::Result<()> {
+        self.attach_with(worker, |registry, token, interest| {
+            registry.register(source, token, interest)
+        })
+        .map(|_| ())
+    }
+
+    /// Takes `source` out of its set. The counterpart of [`attach_source`](Self::attach_source).
+    ///
+    /// # Errors
+    /// What the system says.
+    #[cfg(not(unix))]
+    pub fn detach_source<S: mio::event::Source>(&mut self, source: &mut S) -> io::Result<()> {
+        self.detach_with(|registry| registry.deregister(source))
+    }
+
+    fn attach_with(
+        &self,
+        worker: Option<usize>,
+        register: impl FnOnce(&mio::Registry, mio::Token, mio::Interest) -> io::Result<()>,
+    ) -> io::Result<&Attached> {
         let _attaching = self.attaching.lock();
         if let Some(attached) = self.attached.get() {
             return Ok(attached);
         }
         let index = self.driver.pick_set(worker);
-        let (io, key) = self
-            .driver
-            .set(index)
-            .enter(self.interest, |registry, token, interest| {
-                sys::register(registry, &self.source, token, interest)
-            })?;
+        let (io, key) = self.driver.set(index).enter(self.interest, register)?;
         Ok(self.attached.get_or_init(|| Attached {
             io,
             key,
@@ -264,15 +295,33 @@ impl Registration {
     /// # Errors
     /// What the system says: for example that the descriptor is closed.
     pub fn deregister(&mut self) -> io::Result<()> {
+        let source = &self.source;
         let Some(attached) = self.attached.take() else {
             return Ok(());
         };
-        attached.io.clear_wakers();
-        self.driver
-            .set(attached.set)
-            .leave(attached.key, |registry| {
-                sys::deregister(registry, &self.source)
-            })
+        attached.leave(&self.driver, |registry| sys::deregister(registry, source))
+    }
+
+    #[cfg(not(unix))]
+    fn detach_with(
+        &mut self,
+        deregister: impl FnOnce(&mio::Registry) -> io::Result<()>,
+    ) -> io::Result<()> {
+        match self.attached.take() {
+            Some(attached) => attached.leave(&self.driver, deregister),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Attached {
+    fn leave(
+        self,
+        driver: &DriverHandle,
+        deregister: impl FnOnce(&mio::Registry) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.io.clear_wakers();
+        driver.set(self.set).leave(self.key, deregister)
     }
 }
 

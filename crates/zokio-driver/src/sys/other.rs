@@ -1,27 +1,13 @@
-//! Where sources are not descriptors: they are registered through `mio`'s own types.
+//! Where sources are not descriptors: whoever owns one registers it, through `mio`'s own types, when it
+//! is made (`Registration::attach_source`).
 
-use mio::event::Source;
 use mio::{Interest, Registry, Token};
-use std::fmt;
 use std::io;
 use std::time::Duration;
-use zokio_base::sync::Mutex;
 
-/// A source of events, shared with the socket it belongs to.
-pub struct SourceId(Mutex<Box<dyn Source + Send>>);
-
-impl SourceId {
-    /// Names `source`.
-    pub fn new(source: Box<dyn Source + Send>) -> Self {
-        Self(Mutex::new(source))
-    }
-}
-
-impl fmt::Debug for SourceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SourceId").finish_non_exhaustive()
-    }
-}
+/// Sources have no name here: their owner registers them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SourceId;
 
 /// There are no rings here.
 #[derive(Debug, Clone, Copy)]
@@ -37,19 +23,19 @@ impl SetFd {
     }
 }
 
-/// Registers a source.
+/// Nothing can be registered by name here.
 pub(crate) fn register(
-    registry: &Registry,
-    source: &SourceId,
-    token: Token,
-    interest: Interest,
+    _registry: &Registry,
+    _source: &SourceId,
+    _token: Token,
+    _interest: Interest,
 ) -> io::Result<()> {
-    source.0.lock().register(registry, token, interest)
+    Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Takes a source out again.
-pub(crate) fn deregister(registry: &Registry, source: &SourceId) -> io::Result<()> {
-    source.0.lock().deregister(registry)
+/// The owner has taken the source out already.
+pub(crate) fn deregister(_registry: &Registry, _source: &SourceId) -> io::Result<()> {
+    Ok(())
 }
 
 /// There are no rings here.

@@ -122,9 +122,8 @@ impl<E> IoSource<E> {
         mut read: impl FnMut(&mut [MaybeUninit<u8>]) -> io::Result<usize>,
     ) -> Poll<io::Result<()>> {
         let len = buf.remaining();
-        let read = ready!(self.poll_transfer(cx, Direction::Read, len, || {
-            read(unfilled(buf))
-        }))?;
+        let read =
+            ready!(self.poll_transfer(cx, Direction::Read, len, || { read(unfilled(buf)) }))?;
         system::filled(buf, read);
         Poll::Ready(Ok(()))
     }
