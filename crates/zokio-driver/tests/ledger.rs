@@ -304,3 +304,30 @@ fn what_outlasts_the_grace_is_leaked() {
     let lost = writes.iter_mut().map(is_lost).filter(|&is_lost| is_lost);
     assert_eq!(lost.count(), leaked);
 }
+
+/// A thread that lost its worker's core in a long poll takes itself for the worker still. What it
+/// leaves has to end the wait of the worker, which is elsewhere.
+#[test]
+fn what_is_left_for_a_worker_that_waits_ends_its_wait() {
+    let _turn = TURN.lock().unwrap_or_else(|poison| poison.into_inner());
+    if !has_ring() {
+        return;
+    }
+    let unparked = Arc::new(AtomicIsize::new(0));
+    let count = unparked.clone();
+    let unpark = Arc::new(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    let plane = Plane::new(1, IoMode::Uring, Pool::held(), unpark, None).unwrap();
+    let stat = || Statx::new(OpPath::new("/".as_ref()).unwrap(), true);
+    let first = plane.start(Some(0), stat());
+    assert_eq!(unparked.load(Ordering::Relaxed), 0, "the worker is awake");
+    assert!(!plane.lane(0).begin_wait(), "there is mail");
+    settle(&plane);
+    assert!(plane.lane(0).begin_wait());
+    let second = plane.start(Some(0), stat());
+    assert_eq!(unparked.load(Ordering::Relaxed), 1);
+    plane.lane(0).end_wait();
+    settle(&plane);
+    drop((first, second));
+}

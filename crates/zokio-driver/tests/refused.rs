@@ -112,7 +112,11 @@ fn the_case() {
     let RingStatus::Refused { why } = plane.status() else {
         panic!("{:?}", plane.status())
     };
-    assert_eq!(*told.lock().unwrap(), [why.clone()], "told once");
+    assert_eq!(
+        *told.lock().unwrap(),
+        std::slice::from_ref(&why),
+        "told once"
+    );
     assert!(why.contains(case.split(',').next().unwrap()), "{why}");
     assert_eq!(plane.metrics().on_ring, 0);
     assert_eq!(plane.metrics().refused, 1);

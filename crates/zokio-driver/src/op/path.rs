@@ -3,6 +3,7 @@
 //! On Unix that is bytes with a terminator, on the heap, where the kernel may read them for as long
 //! as the operation lives. A path with a zero byte inside is refused when it is taken, with the
 //! error that the standard library gives.
+#![cfg_attr(not(target_os = "linux"), allow(dead_code))] // Only rings ask for all of it.
 
 use std::ffi::CString;
 use std::fmt;

@@ -30,6 +30,7 @@ pub use backend as lane;
 #[cfg(not(target_os = "linux"))]
 pub use backend as probe;
 
+#[cfg(target_os = "linux")]
 mod slots;
 pub mod threads;
 

@@ -53,6 +53,7 @@ impl Lane {
         };
         let mut wakers = Vec::new();
         let mut submission = self.submission.lock();
+        // ORDERING: Relaxed: written under the lock that we hold.
         let before = self.submitted.load(Ordering::Relaxed);
         loop {
             self.fill(ring, &mut submission, &mut wakers);
@@ -68,6 +69,7 @@ impl Lane {
                 }
             }
         }
+        // ORDERING: Relaxed: as above.
         let after = self.submitted.load(Ordering::Relaxed);
         drop(submission);
         wake_all(wakers);

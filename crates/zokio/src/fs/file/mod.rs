@@ -210,6 +210,7 @@ impl File {
     ///
     /// # Errors
     /// The file itself, if something is.
+    #[allow(clippy::result_large_err)] // The signature is given.
     pub fn try_into_std(mut self) -> Result<StdFile, Self> {
         match Arc::try_unwrap(self.std) {
             Ok(std) => Ok(std),
