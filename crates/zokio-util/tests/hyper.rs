@@ -1,0 +1,86 @@
+//! The hyper adapters, with hyper itself on both ends of a pipe in memory.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::rt::{Executor as _, Timer as _};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use std::convert::Infallible;
+use std::time::Duration;
+use zokio::io::{AsyncReadExt, AsyncWriteExt};
+use zokio::runtime::{Builder, Runtime};
+use zokio_util::hyper::{Executor, Io, Timer};
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+async fn echo(request: Request<Incoming>) -> Result<Response<Incoming>, Infallible> {
+    Ok(Response::new(request.into_body()))
+}
+
+#[test]
+fn requests_and_responses_pass() {
+    runtime().block_on(async {
+        // Smaller than the bodies, so that both sides have to wait for each other.
+        let (client, server) = zokio::io::duplex(100);
+        let server = hyper::server::conn::http1::Builder::new()
+            .timer(Timer::new())
+            .serve_connection(Io::new(server), service_fn(echo));
+        Executor::new().execute(server);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(Io::new(client))
+            .await
+            .unwrap();
+        Executor::new().execute(connection);
+        for length in [0, 1, 99, 100, 101, 100_000] {
+            let body = Bytes::from(vec![7; length]);
+            let request = Request::post("/").body(Full::new(body.clone())).unwrap();
+            let response = sender.send_request(request).await.unwrap();
+            let echoed = response.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(echoed, body);
+        }
+    });
+}
+
+#[test]
+fn there_and_back_is_the_same_stream() {
+    runtime().block_on(async {
+        let (near, mut far) = zokio::io::duplex(16);
+        // For hyper, and for Zokio again.
+        let mut near = Io::new(Io::new(near));
+        near.write_all(b"ping").await.unwrap();
+        near.flush().await.unwrap();
+        let mut word = [0; 4];
+        far.read_exact(&mut word).await.unwrap();
+        assert_eq!(&word, b"ping");
+        far.write_all(b"pong!").await.unwrap();
+        drop(far);
+        let mut rest = Vec::new();
+        near.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, b"pong!");
+        assert!(near.shutdown().await.is_ok());
+        let _ = near.get_ref().get_ref();
+        let _ = near.get_mut().get_mut();
+        let _: zokio::io::DuplexStream = near.into_inner().into_inner();
+    });
+}
+
+#[test]
+fn the_timer_obeys_the_clock_of_the_runtime() {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let timer = Timer::new();
+        let begin = timer.now();
+        timer.sleep(Duration::from_secs(3_600)).await;
+        assert_eq!(timer.now() - begin, Duration::from_secs(3_600));
+        let mut sleep = timer.sleep_until(timer.now() + Duration::from_secs(60));
+        timer.reset(&mut sleep, begin + Duration::from_secs(7_200));
+        sleep.await;
+        assert_eq!(timer.now() - begin, Duration::from_secs(7_200));
+    });
+}
