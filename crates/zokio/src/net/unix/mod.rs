@@ -10,7 +10,6 @@ mod ucred;
 
 pub mod pipe;
 
-
 pub use datagram::UnixDatagram;
 pub use listener::UnixListener;
 pub use socket::UnixSocket;
