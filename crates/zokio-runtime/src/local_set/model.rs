@@ -133,10 +133,16 @@ fn a_wake_against_the_sets_drop() {
         let mut nobody = Context::from_waker(Waker::noop());
         assert!(Pin::new(&mut set).poll(&mut nobody).is_pending());
         let other = thread::spawn(move || event.happen());
+        let shared = Arc::downgrade(&set.context.shared);
         drop(set);
         assert!(dropped.load(Ordering::Relaxed));
         drop(task);
         other.join().unwrap();
+        assert_eq!(
+            shared.strong_count(),
+            0,
+            "the task and the queues keep each other"
+        );
     });
 }
 
@@ -156,9 +162,15 @@ fn an_abort_from_elsewhere_against_the_sets_drop() {
             task.abort();
             drop(task);
         });
+        let shared = Arc::downgrade(&set.context.shared);
         drop(set);
         assert!(dropped.load(Ordering::Relaxed));
         other.join().unwrap();
+        assert_eq!(
+            shared.strong_count(),
+            0,
+            "the task and the queues keep each other"
+        );
     });
 }
 

@@ -14,14 +14,18 @@
 //! wakers, under one lock; (R2) wakes them.
 //! Who wakes a task on the owner's thread while no host runs: (L1) adds it to the local queue; (L2) if
 //! that was empty, takes the hosts' wakers and wakes them.
-//! A host that is dropped: (D1) takes its waker out; (D2) if tasks are ready, wakes the other hosts.
+//! A host that is dropped: (D1) takes its waker out; (D2) if the local queue is not empty, wakes the
+//! other hosts.
 //!
-//! No wake is lost. Say a host has been polled to its end and sleeps, and a task is ready. It was
-//! not ready at H3, so it was added since, and if by R1 then after that host's H1, as H1 takes all
-//! there is. The first to be added since found its queue empty, and so woke every host that had a
-//! waker registered: the inbox was emptied by H1 and the local queue was empty after H2. If the host
-//! woken was another one and dropped before it was polled, D2 passes it on. Model-checked in
-//! `model.rs`.
+//! No wake is lost: if a task is ready and there are hosts, one of them runs or will be polled.
+//! The inbox: it was empty after the last H1 of any host, so the first to fill it since woke all hosts
+//! that had a waker registered then; the others had been woken before and not been polled since, or
+//! came later, and their H1 would have taken the inbox.
+//! The local queue: it is filled by L1, by H1 and by what a host runs. A host that leaves tasks in it
+//! wakes itself (H3), or ends and wakes the others (D2, as its future was ready or has panicked). L1
+//! wakes all hosts if it was empty, and if it was not, the host that left something there was woken.
+//! One that was woken and is dropped instead of polled wakes the others (D2).
+//! Model-checked in `model.rs`, as far as other threads take part.
 //!
 //! # Invariants
 //!
@@ -163,14 +167,14 @@ impl Shared {
 
     /// D1, D2: a host is gone.
     pub(super) fn leave(&self, host: HostId) {
-        let (left, inbox_ready) = {
+        let left = {
             let mut remote = self.remote.lock();
             let place = remote.hosts.iter().position(|known| known.id == host);
-            let left = place.map(|place| remote.hosts.swap_remove(place));
-            (left, !remote.inbox.is_empty())
+            place.map(|place| remote.hosts.swap_remove(place))
         };
         drop(left);
-        if inbox_ready || self.has_ready() {
+        // Not for the inbox: whoever filled it has woken all hosts that have not been polled since.
+        if self.has_ready() {
             self.wake_hosts();
         }
     }
