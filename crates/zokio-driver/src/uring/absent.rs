@@ -94,7 +94,7 @@ impl Lane {
     }
 
     /// None.
-    pub fn fd(&self) -> Option<i32> {
+    pub(crate) fn fd(&self) -> Option<crate::sys::RingFd> {
         None
     }
 

@@ -1,4 +1,5 @@
 //! Where the system cannot promise not to wait, nothing is tried.
+#![allow(unsafe_code)] // The read is unsafe where it is tried.
 
 use super::Speculated;
 use crate::op::{At, OpPath, OpenHow};
