@@ -56,24 +56,50 @@ fn two_wait_and_one_notifies_all() {
 fn cancel_and_notify_one() {
     model(|| {
         let here = shared();
-        let (second, third) = (here.clone(), here.clone());
-        let second = thread::spawn(move || {
-            let guard = block_on(second.0.lock());
-            let mut waiting = pin!(second.1.wait(guard));
-            block_on(poll_fn(|cx| {
-                let _ = waiting.as_mut().poll(cx);
-                Poll::Ready(())
-            }));
+        let guard = block_on(here.0.lock());
+        let mut first = Box::pin(here.1.wait(guard));
+        block_on(poll_fn(|cx| {
+            assert!(first.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        }));
+        let guard = block_on(here.0.lock());
+        let mut second = pin!(here.1.wait_while(guard, |value| *value == 0));
+        block_on(poll_fn(|cx| {
+            assert!(second.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        }));
+        let other = here.clone();
+        let other = thread::spawn(move || {
+            *block_on(other.0.lock()) = 1;
+            other.1.notify_one();
         });
-        let third = thread::spawn(move || {
-            *block_on(third.0.lock()) = 1;
-            third.1.notify_one();
+        // Whichever of them was chosen: the one that stays is woken in the end.
+        drop(first);
+        drop(block_on(second));
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_cancelled_wait_hands_on_to_one_that_just_begins() {
+    model(|| {
+        let here = shared();
+        let guard = block_on(here.0.lock());
+        let mut first = Box::pin(here.1.wait(guard));
+        block_on(poll_fn(|cx| {
+            assert!(first.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        }));
+        let other = here.clone();
+        let other = thread::spawn(move || {
+            block_on(async {
+                let guard = other.0.lock().await;
+                drop(other.1.wait_while(guard, |value| *value == 0).await);
+            });
         });
-        block_on(async {
-            let guard = here.0.lock().await;
-            drop(here.1.wait_while(guard, |value| *value == 0).await);
-        });
-        second.join().unwrap();
-        third.join().unwrap();
+        *block_on(here.0.lock()) = 1;
+        here.1.notify_one();
+        drop(first);
+        other.join().unwrap();
     });
 }
