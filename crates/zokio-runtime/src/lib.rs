@@ -4,6 +4,8 @@
 //! - `park.rs` joins a worker's driver and timers into the one place where the worker waits.
 //! - [`blocking`] is the pool of threads: closures that block run there, and so do the workers.
 //! - `settings.rs` is the scheduler's policy, filled from the builder.
+//! - [`join_set`] awaits tasks together; `local_set` runs tasks that stay on one thread, where a local
+//!   runtime is not wanted; `task_builder.rs` says more about a task.
 //!
 //! Who owns whom, so that nothing keeps itself alive for ever:
 //!

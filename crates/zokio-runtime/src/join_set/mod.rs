@@ -1,13 +1,14 @@
 //! [`JoinSet`]: tasks that are awaited together, as they end.
 //!
 //! The set keeps the tasks' join handles in a slab, and a queue of the keys of those that have ended
-//! (`ready.rs`), which the tasks' own wakers fill. Waiting for the next one takes the first key; tasks
-//! that have not ended cost nothing.
+//! (`ready.rs`), which the tasks' own wakers fill and the set empties at one go. Waiting for the next
+//! one takes the first key; tasks that have not ended cost nothing.
 //!
 //! Invariants:
 //!
 //! 1. Every handle in the slab is the handle of a task whose outcome was not taken.
-//! 2. The key of each task in the slab that has ended is in the queue, or its waker is just adding it.
+//! 2. The key of each task in the slab that has ended is in `ended` or, behind those, in the queue, or
+//!    its waker is just adding it.
 
 mod builder;
 #[cfg(all(test, loom))]
@@ -23,6 +24,7 @@ use crate::handle::Handle;
 use crate::local_set::{self, LocalSet};
 use ready::Ready;
 use std::any::Any;
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
@@ -59,6 +61,8 @@ use zokio_task::{AbortHandle, Id, JoinError, JoinHandle, SpawnMeta};
 /// ```
 pub struct JoinSet<T> {
     tasks: Slab<JoinHandle<T>>,
+    /// Keys that were taken from the queue.
+    ended: VecDeque<Key>,
     ready: Arc<Ready>,
     /// Outputs are passed on as they are, also those that a panic left half changed: the set makes
     /// no promise about unwinding.
@@ -70,6 +74,7 @@ impl<T> JoinSet<T> {
     pub fn new() -> Self {
         Self {
             tasks: Slab::new(),
+            ended: VecDeque::new(),
             ready: Ready::new(),
             _not_unwind_safe: PhantomData,
         }
@@ -219,12 +224,12 @@ impl<T: 'static> JoinSet<T> {
 
     /// As [`try_join_next`](Self::try_join_next), with the task's id.
     pub fn try_join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
-        loop {
-            let key = self.ready.pop()?;
-            if let Some(outcome) = self.take(key) {
-                return Some(outcome);
-            }
+        let outcome = self.take_ended();
+        if outcome.is_some() {
+            return outcome;
         }
+        self.ready.take(&mut self.ended);
+        self.take_ended()
     }
 
     /// Polls for a task that has ended, and takes it out of the set.
@@ -246,13 +251,28 @@ impl<T: 'static> JoinSet<T> {
             return Poll::Ready(None);
         }
         let unit = ready!(coop::poll_proceed(cx));
-        while let Some(key) = self.ready.pop_or_wait(cx.waker()) {
-            if let Some(outcome) = self.take(key) {
+        loop {
+            if let Some(outcome) = self.take_ended() {
                 unit.made_progress();
                 return Poll::Ready(Some(outcome));
             }
+            // Keys of tasks that have left the set may be all there is: then look again.
+            self.ready.take_or_wait(&mut self.ended, cx.waker());
+            if self.ended.is_empty() {
+                return Poll::Pending;
+            }
         }
-        Poll::Pending
+    }
+
+    /// Takes a task out of the set that is known to have ended.
+    fn take_ended(&mut self) -> Option<Result<(Id, T), JoinError>> {
+        while let Some(key) = self.ended.pop_front() {
+            let outcome = self.take(key);
+            if outcome.is_some() {
+                return outcome;
+            }
+        }
+        None
     }
 
     /// Takes the task under `key` out of the set, if it is there and has ended.
@@ -313,6 +333,7 @@ impl<T: 'static> JoinSet<T> {
     /// Lets all tasks go: the set is empty afterwards, and they run on.
     pub fn detach_all(&mut self) {
         self.tasks.drain().into_iter().for_each(drop);
+        self.ended.clear();
         self.ready.clear();
     }
 

@@ -2,6 +2,7 @@
 
 use super::{JoinSet, Ready};
 use crate::local_set::LocalSet;
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::task::Poll;
 use zokio_base::slab::Slab;
@@ -20,13 +21,19 @@ fn every_end_reaches_the_one_who_waits() {
         });
         let mut seen = Vec::new();
         block_on(poll_fn(|cx| {
-            while let Some(key) = ready.pop_or_wait(cx.waker()) {
-                assert!(!seen.contains(&key), "each once");
-                seen.push(key);
-            }
-            match seen.len() {
-                2 => Poll::Ready(()),
-                _ => Poll::Pending,
+            let mut ended = VecDeque::new();
+            loop {
+                ready.take_or_wait(&mut ended, cx.waker());
+                if ended.is_empty() {
+                    return Poll::Pending;
+                }
+                for key in ended.drain(..) {
+                    assert!(!seen.contains(&key), "each once");
+                    seen.push(key);
+                }
+                if seen.len() == 2 {
+                    return Poll::Ready(());
+                }
             }
         }));
         for other in others {

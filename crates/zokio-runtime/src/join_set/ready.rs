@@ -22,7 +22,8 @@ use std::task::{Wake, Waker};
 use zokio_base::slab::Key;
 use zokio_base::sync::{Arc, Mutex};
 
-/// The keys of the tasks that have ended and were not taken yet, in the order in which they ended.
+/// The keys of the tasks that have ended since the set took them last, in the order in which they
+/// ended.
 pub(super) struct Ready(Mutex<State>);
 
 struct State {
@@ -58,34 +59,36 @@ impl Ready {
         }
     }
 
-    /// The task that ended first.
-    pub(super) fn pop(&self) -> Option<Key> {
-        self.0.lock().keys.pop_front()
+    /// Moves all keys into `ended`, which is empty.
+    pub(super) fn take(&self, ended: &mut VecDeque<Key>) {
+        debug_assert!(ended.is_empty(), "keys stay in order");
+        // Swapped, so that both keep their memory.
+        std::mem::swap(&mut self.0.lock().keys, ended);
     }
 
-    /// The task that ended first. If there is none, `waker` is woken by the next one.
-    pub(super) fn pop_or_wait(&self, waker: &Waker) -> Option<Key> {
+    /// Moves all keys into `ended`, which is empty. If there is none, `waker` is woken by the next
+    /// one.
+    pub(super) fn take_or_wait(&self, ended: &mut VecDeque<Key>, waker: &Waker) {
+        debug_assert!(ended.is_empty(), "keys stay in order");
         {
             let mut state = self.0.lock();
-            if let Some(key) = state.keys.pop_front() {
-                return Some(key);
-            }
+            std::mem::swap(&mut state.keys, ended);
             let known = |waiter: &Waker| waiter.will_wake(waker);
-            if state.waiter.as_ref().is_some_and(known) {
-                return None;
+            if !ended.is_empty() || state.waiter.as_ref().is_some_and(known) {
+                return;
             }
         }
         // Cloned outside of the lock, so look again (invariants 2 and 3).
         let waker = waker.clone();
-        let (key, unused) = {
+        let unused = {
             let mut state = self.0.lock();
-            match state.keys.pop_front() {
-                Some(key) => (Some(key), Some(waker)),
-                None => (None, state.waiter.replace(waker)),
+            std::mem::swap(&mut state.keys, ended);
+            match ended.is_empty() {
+                true => state.waiter.replace(waker),
+                false => Some(waker),
             }
         };
         drop(unused);
-        key
     }
 
     /// Forgets who ended: the set is empty.
