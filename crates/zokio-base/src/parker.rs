@@ -155,6 +155,7 @@ mod model {
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]
+#[allow(clippy::disallowed_methods)] // The door leads to these.
 mod tests {
     use super::*;
 

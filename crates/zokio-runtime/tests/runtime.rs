@@ -1,4 +1,5 @@
 //! Runtimes of both kinds, from build to shutdown.
+#![allow(clippy::disallowed_methods)] // Tests meet runtimes from real threads, in real time.
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -34,7 +34,7 @@ use zokio_task::context;
 ///
 /// Each time a task is polled it may do 128 operations; the next one yields. Everything in this crate
 /// that waits takes part. Futures of other origin can be made to ([`cooperative`](coop::cooperative)), and
-/// a future can be let off ([`unconstrained`](coop::unconstrained)).
+/// a future can be let off ([`unconstrained`]).
 ///
 /// # Examples
 /// ```

@@ -1,4 +1,5 @@
 //! The pool through the runtime: limits, cancellation, shutdown.
+#![allow(clippy::disallowed_methods)] // Tests meet runtimes from real threads, in real time.
 
 use crate::{Builder, Runtime};
 use std::sync::atomic::{AtomicUsize, Ordering};
