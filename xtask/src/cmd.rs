@@ -4,16 +4,27 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
 
-/// The repository's root.
+/// The repository's root: as cargo says when it runs this program, not as it was when the program was
+/// built, because a target directory may be shared by several clones.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask lies in the repository")
-        .into()
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(find_root).clone()
+}
+
+fn find_root() -> PathBuf {
+    let own = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let here = std::env::current_dir().expect("the current folder exists");
+    own.iter()
+        .flat_map(|folder| folder.ancestors())
+        .chain(here.ancestors())
+        .find(|folder| folder.join("xtask/src/cmd.rs").exists())
+        .expect("run this in the repository")
+        .to_path_buf()
 }
 
 /// The target directory in use: `CARGO_TARGET_DIR`, or `target` in the repository.
