@@ -5,7 +5,7 @@ use crate::{Builder, LocalRuntime, LocalSet, Runtime, TaskBuilder, UnhandledPani
 use crate::{block_in_place, spawn, spawn_local};
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn, ready};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -669,4 +669,34 @@ fn stress_drops_against_wakes() {
         drop(set);
         assert_eq!(dropped.load(Ordering::SeqCst), 8);
     }
+}
+
+// ---- Auto traits ----
+
+/// Compiles only if the type does not have the trait: with it, the call is ambiguous.
+macro_rules! assert_not {
+    ($type:ty: $($trait:path),+) => {$(
+        const _: fn() = || {
+            trait Ambiguous<Which> {
+                fn has_not() {}
+            }
+            impl<T: ?Sized> Ambiguous<()> for T {}
+            impl<T: ?Sized + $trait> Ambiguous<u8> for T {}
+            <$type as Ambiguous<_>>::has_not();
+        };
+    )+};
+}
+
+assert_not!(LocalSet: Send, Sync, UnwindSafe, RefUnwindSafe);
+assert_not!(crate::LocalEnterGuard: Send, Sync, UnwindSafe, RefUnwindSafe);
+assert_not!(crate::JoinSet<u8>: UnwindSafe, RefUnwindSafe);
+assert_not!(crate::JoinSet<Rc<u8>>: Send, Sync);
+assert_not!(crate::join_set::Builder<'static, u8>: UnwindSafe, RefUnwindSafe);
+
+#[test]
+fn auto_traits() {
+    fn check<T: Unpin>() {}
+    check::<LocalSet>();
+    check::<crate::LocalEnterGuard>();
+    check::<crate::JoinSet<std::marker::PhantomPinned>>();
 }
