@@ -18,6 +18,7 @@
 use crate::op::plane::{OnRefusal, Plane};
 use crate::poll::park_state::ParkState;
 use crate::poll::set::{Drained, Set};
+use crate::poll::watch::Watch;
 use crate::uring::IoMode;
 use std::fmt;
 use std::io;
@@ -91,6 +92,7 @@ type Seats = Arc<[CachePadded<Seat>]>;
 #[derive(Debug)]
 struct Shared {
     seats: Seats,
+    watch: Watch,
     plane: Arc<Plane>,
     /// Spreads sources that no worker attaches.
     next_set: AtomicUsize,
@@ -138,6 +140,7 @@ impl Driver {
         )?;
         let handle = DriverHandle(Arc::new(Shared {
             seats,
+            watch: Watch::new(options.workers),
             plane,
             next_set: AtomicUsize::new(0),
             shutdown: AtomicBool::new(false),
@@ -147,6 +150,7 @@ impl Driver {
                 handle: handle.clone(),
                 index,
                 watches_ring: false,
+                turns: 0,
             })
             .collect();
         Ok(Driver { handle, workers })
@@ -222,6 +226,15 @@ impl DriverHandle {
         self.set(worker).len()
     }
 
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.0.watch
+    }
+
+    /// Whether a worker does not wait. A guess by the time it is used.
+    pub(crate) fn is_running(&self, worker: usize) -> bool {
+        !self.0.seats[worker].state.is_waiting()
+    }
+
     pub(crate) fn set(&self, index: usize) -> &Set {
         &self.0.seats[index].set
     }
@@ -254,6 +267,8 @@ pub struct WorkerDriver {
     index: usize,
     /// Whether the ring is a member of the set yet.
     watches_ring: bool,
+    /// Turns of polling since the last wait.
+    turns: u32,
 }
 
 impl WorkerDriver {
@@ -280,7 +295,11 @@ impl WorkerDriver {
         let lane = self.handle.0.plane.lane(self.index);
         lane.submit_pending();
         lane.reap(sink);
-        expect_drained(self.handle.set(self.index).try_drain(sink));
+        expect_drained(self.handle.set(self.index).try_drain(sink), self, sink);
+        self.turns = self.turns.saturating_add(1);
+        if self.turns >= 2 {
+            self.ask_to_be_watched();
+        }
     }
 
     /// Submits what is pending, waits until something is ready, `deadline` has come, `limit` has
@@ -303,25 +322,26 @@ impl WorkerDriver {
         if !self.watches_ring {
             self.watch_ring();
         }
+        self.turns = 0;
         let lane = self.handle.0.plane.lane(self.index);
         let seat = &self.handle.0.seats[self.index];
         if reaped > 0 || limit == Some(Duration::ZERO) || !seat.state.begin() {
-            expect_drained(seat.set.try_drain(sink));
+            expect_drained(seat.set.try_drain(sink), self, sink);
         } else if !lane.begin_wait() {
             // Left by a thread that has lost this worker's core since the submission above.
             seat.state.end();
             lane.submit_pending();
-            expect_drained(seat.set.try_drain(sink));
+            expect_drained(seat.set.try_drain(sink), self, sink);
         } else {
             let left = deadline.map(|at| at.saturating_duration_since(clock::now()));
             let timeout = match (limit, left) {
                 (Some(limit), Some(left)) => Some(limit.min(left)),
                 (limit, left) => limit.or(left),
             };
-            let drained = seat.set.wait(timeout, sink);
+            let drained = self.wait(timeout, sink);
             seat.state.end();
             lane.end_wait();
-            expect_drained(drained);
+            expect_drained(drained, self, sink);
         }
         lane.reap(sink);
     }
@@ -352,8 +372,10 @@ impl WorkerDriver {
     }
 }
 
-fn expect_drained(drained: io::Result<Drained>) {
-    if let Err(error) = drained {
-        panic!("the readiness set cannot be waited for: {error:?}");
+/// Drains what is nested and has events, too.
+fn expect_drained<S: WakeSink>(drained: io::Result<Drained>, worker: &WorkerDriver, sink: &mut S) {
+    match drained {
+        Ok(drained) => worker.drain_peers(drained.peers, sink),
+        Err(error) => panic!("the readiness set cannot be waited for: {error:?}"),
     }
 }

@@ -24,6 +24,7 @@ pub mod poll;
 pub mod uring;
 
 mod flight;
+mod guard;
 mod sys;
 
 pub use driver::{

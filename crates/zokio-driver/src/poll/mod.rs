@@ -4,6 +4,7 @@
 //! - `scheduled`: what one source is ready for and who waits for it;
 //! - `set`: one worker's edge-triggered set;
 //! - `park_state`: whether a worker waits in its set;
+//! - `watch`: which idle worker keeps an eye on the sets of busy ones;
 //! - `registration`: a source's side: when it enters a set, how it tries, waits and leaves.
 
 pub(crate) mod park_state;
@@ -11,6 +12,7 @@ mod ready;
 mod registration;
 mod scheduled;
 pub(crate) mod set;
+pub(crate) mod watch;
 
 #[cfg(all(test, loom))]
 mod model;

@@ -52,6 +52,12 @@ impl ParkState {
         self.0.swap(EMPTY, Ordering::AcqRel) == NOTIFIED
     }
 
+    /// Whether the worker waits. A guess by the time it is used.
+    pub(crate) fn is_waiting(&self) -> bool {
+        // Relaxed: see above.
+        self.0.load(Ordering::Relaxed) == WAITING
+    }
+
     /// Leaves a token. True if the caller has to fire the waker.
     #[must_use]
     pub(crate) fn notify(&self) -> bool {

@@ -8,7 +8,8 @@
 //! 1. Who drains the set holds `reaper`; the worker holds it while it waits. So events of one set
 //!    are taken by one thread at a time, in order.
 //! 2. A token is a generational key of `entries`, never a pointer: an event that comes for a source
-//!    that has left finds nothing, whatever took its slot.
+//!    that has left finds nothing, whatever took its slot. The highest tokens are not keys: a slot
+//!    of that index, given out that often, does not come about.
 //! 3. Lock order: `reaper`, then `entries`, then a source's waiters. Wakers leave through the sink
 //!    with no lock held but `reaper`.
 //! 4. A source is entered before it is registered with the system, so its first event finds it;
@@ -36,6 +37,13 @@ compile_error!("tokens of the readiness set hold an index and a generation of 32
 const WAKE: Token = Token(usize::MAX);
 /// The ring of the same worker.
 const RING: Token = Token(usize::MAX - 1);
+/// The set of worker 0, if it is nested here; the others' are below.
+const FIRST_PEER: usize = usize::MAX - 2;
+/// The token of the last worker whose set can be nested.
+const LAST_PEER: usize = FIRST_PEER - (Peers::BITS as usize - 1);
+
+/// Workers, as bits.
+pub(crate) type Peers = u64;
 
 /// What one drain brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,12 +56,14 @@ pub(crate) struct Drained {
     pub(crate) fired: bool,
     /// The ring has completions.
     pub(crate) ring: bool,
+    /// Workers whose sets are nested in this one, and have events.
+    pub(crate) peers: Peers,
 }
 
 impl Drained {
     /// Whether it brought anything at all.
     pub(crate) fn any(self) -> bool {
-        self.events > 0 || self.fired || self.ring
+        self.events > 0 || self.fired || self.ring || self.peers != 0
     }
 }
 
@@ -162,6 +172,23 @@ impl Set {
         sys::watch_ring(&self.registry, ring, RING)
     }
 
+    /// Nests the set of worker `index` in this one: its events show up here as its bit.
+    ///
+    /// # Errors
+    /// If sets cannot be nested, or not as deep, or not those of so many workers.
+    pub(crate) fn nest(&self, peer: &Set, index: usize) -> io::Result<()> {
+        if index >= Peers::BITS as usize {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        sys::nest(&self.registry, peer.fd, Token(FIRST_PEER - index))
+    }
+
+    /// Takes the set of a peer out again.
+    pub(crate) fn take_out(&self, peer: &Set) {
+        let taken_out = sys::take_out(&self.registry, peer.fd);
+        debug_assert!(taken_out.is_ok(), "only what is nested is taken out");
+    }
+
     /// Enters a source and registers it through `register` (invariant 4).
     pub(crate) fn enter(
         &self,
@@ -260,6 +287,7 @@ impl Set {
             match event.token() {
                 WAKE => drained.fired = true,
                 RING => drained.ring = true,
+                Token(bits @ LAST_PEER..=FIRST_PEER) => drained.peers |= 1 << (FIRST_PEER - bits),
                 Token(bits) => {
                     drained.events += 1;
                     if let Some(io) = entries.slab.get(Key::from_bits(bits as u64)) {

@@ -3,6 +3,7 @@
 //! - `SourceId`: names a source of events; `register` and `deregister` act on it;
 //! - `SetFd`: names a readiness set, for waiting on it from outside;
 //! - `RingFd` and `watch_ring`: has a set watch a ring;
+//! - `nest` and `take_out`: a set as a member of another one;
 //! - `split_timeout` and `wait_fine`: waits that are finer than the set's own.
 
 #[cfg(unix)]
@@ -10,14 +11,16 @@ mod unix;
 #[cfg(unix)]
 pub use unix::SourceId;
 #[cfg(unix)]
-pub(crate) use unix::{RingFd, SetFd, deregister, register, watch_ring};
+pub(crate) use unix::{RingFd, SetFd, deregister, nest, register, take_out, watch_ring};
 
 #[cfg(not(unix))]
 mod other;
 #[cfg(not(unix))]
 pub use other::SourceId;
 #[cfg(not(unix))]
-pub(crate) use other::{RingFd, SetFd, deregister, register, split_timeout, wait_fine, watch_ring};
+pub(crate) use other::{
+    RingFd, SetFd, deregister, nest, register, split_timeout, take_out, wait_fine, watch_ring,
+};
 
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "illumos"))]
 mod epoll;

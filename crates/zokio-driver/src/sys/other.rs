@@ -43,6 +43,16 @@ pub(crate) fn watch_ring(_registry: &Registry, ring: RingFd, _token: Token) -> i
     match ring {}
 }
 
+/// Sets have no name here, so none can be a member of another.
+pub(crate) fn nest(_registry: &Registry, _inner: SetFd, _token: Token) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Nothing is nested here.
+pub(crate) fn take_out(_registry: &Registry, _inner: SetFd) -> io::Result<()> {
+    Ok(())
+}
+
 /// The set rounds up to what it can.
 pub(crate) fn split_timeout(timeout: Duration) -> (Duration, Duration) {
     (timeout.min(Duration::from_secs(1 << 20)), Duration::ZERO)

@@ -45,3 +45,13 @@ pub(crate) fn deregister(registry: &Registry, source: &SourceId) -> io::Result<(
 pub(crate) fn watch_ring(registry: &Registry, ring: RingFd, token: Token) -> io::Result<()> {
     SourceFd(&ring).register(registry, token, Interest::READABLE)
 }
+
+/// Has a set report the events of another one.
+pub(crate) fn nest(registry: &Registry, inner: SetFd, token: Token) -> io::Result<()> {
+    SourceFd(&inner.raw()).register(registry, token, Interest::READABLE)
+}
+
+/// Ends what `nest` began.
+pub(crate) fn take_out(registry: &Registry, inner: SetFd) -> io::Result<()> {
+    SourceFd(&inner.raw()).deregister(registry)
+}
