@@ -23,7 +23,7 @@ use std::time::{Duration, Instant, SystemTime};
 /// it guards, and a thread that pauses a clock sees its own store.
 static ANY_PAUSED: AtomicBool = AtomicBool::new(false);
 
-std::thread_local! {
+crate::sync::per_thread! {
     // Never destroyed: a runtime in a thread-local of the user's is shut down while the thread's
     // locals are, and enters its clock. The guards leave nothing in it that has to be dropped.
     static CURRENT: ManuallyDrop<RefCell<Option<Clock>>> =
@@ -161,7 +161,8 @@ impl State {
 #[derive(Debug)]
 pub struct EnterGuard {
     previous: Option<Clock>,
-    _not_send: std::marker::PhantomData<*const ()>,
+    /// A lock's guard stays on its thread too, and may be shared.
+    _not_send: std::marker::PhantomData<MutexGuard<'static, ()>>,
 }
 
 impl Drop for EnterGuard {

@@ -218,3 +218,12 @@ pub(crate) fn enter_region(block_in_place: bool) -> context::RegionGuard {
         None => panic!("{}", error::NESTED),
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    /// Guards may be shared between threads: futures that hold one by reference are `Send`.
+    const fn is_sync<T: Sync>() {}
+    const _: () = is_sync::<EnterGuard<'_>>();
+}

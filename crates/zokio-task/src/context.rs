@@ -81,13 +81,7 @@ struct Context {
     deferred: RefCell<Option<Vec<Waker>>>,
 }
 
-// Shuttle's threads share one thread of the system, so they need locals of their own.
-#[cfg(not(shuttle))]
-use std::thread_local as per_thread;
-#[cfg(shuttle)]
-use zokio_base::sync::thread_local as per_thread;
-
-per_thread! {
+zokio_base::sync::per_thread! {
     // Never destroyed: a runtime or a local set in a thread-local of the user's is shut down while
     // the thread's locals are, and needs it. The guards leave nothing in it that has to be dropped.
     static CONTEXT: ManuallyDrop<Context> = const {
@@ -127,7 +121,8 @@ pub fn enter(services: Arc<dyn Services>) -> EnterGuard {
 pub struct EnterGuard {
     previous: Option<Arc<dyn Services>>,
     depth: usize,
-    _not_send: PhantomData<*const ()>,
+    /// A lock's guard stays on its thread too, and may be shared.
+    _not_send: PhantomData<std::sync::MutexGuard<'static, ()>>,
 }
 
 impl fmt::Debug for EnterGuard {
