@@ -122,6 +122,7 @@ impl Watch {
         if !by.contains(&guard) {
             nest()?;
             by.push(guard);
+            // Relaxed: see `is_watched`.
             seat.watched.store(true, Ordering::Relaxed);
         }
         Ok(())
@@ -141,6 +142,7 @@ impl Watch {
             }
             !leaves
         });
+        // Relaxed: see `is_watched`.
         seat.watched.store(!by.is_empty(), Ordering::Relaxed);
     }
 }
