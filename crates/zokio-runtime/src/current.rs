@@ -4,6 +4,7 @@ use crate::error::{NO_RUNTIME, THREAD_GONE};
 use crate::handle::Inner;
 use zokio_base::sync::Arc;
 use zokio_driver::DriverHandle;
+use zokio_sched::Spawner;
 use zokio_task::context::{self, Services};
 use zokio_task::{JoinHandle, SpawnMeta};
 
@@ -13,7 +14,7 @@ pub(crate) fn downcast(services: Arc<dyn Services>) -> Arc<Inner> {
     services.into_any().downcast().expect(NOT_OURS)
 }
 
-/// Calls `f` with the current runtime.
+/// Calls `f` with the current runtime, which is borrowed meanwhile: `f` runs no foreign code.
 ///
 /// # Panics
 /// Outside of a runtime.
@@ -73,7 +74,10 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    with(|_, inner| inner.spawner.spawn(future, meta))
+    // The shard is taken out first: a task that is refused is dropped at once, and what it owns may
+    // enter a runtime, for which the context must not be borrowed.
+    let shard = with(|_, inner| inner.spawner.shard().clone());
+    Spawner::spawn_on(&shard, future, meta)
 }
 
 /// The driver of the current runtime, for operations on files: these need no `enable_io`.

@@ -285,3 +285,43 @@ fn stalls_are_reported_on_both_kinds() {
     assert_eq!(reports(&mut Builder::new_current_thread()), 1);
     assert_eq!(reports(Builder::new_multi_thread().worker_threads(2)), 1);
 }
+
+#[test]
+fn a_refused_task_may_enter_a_runtime_while_it_is_dropped() {
+    struct EntersOnDrop(Handle);
+    impl Drop for EntersOnDrop {
+        fn drop(&mut self) {
+            let _guard = self.0.enter();
+            let _ = Handle::current();
+        }
+    }
+    both(|runtime| {
+        let handle = runtime.handle().clone();
+        drop(runtime);
+        let _inside = handle.enter();
+        let owned = EntersOnDrop(handle.clone());
+        let refused = spawn(async move {
+            let _owned = owned;
+        });
+        let error = zokio_task::block_on::block_on(refused).unwrap_err();
+        assert!(error.is_cancelled());
+    });
+}
+
+#[test]
+fn waiting_is_not_being_busy() {
+    both(|runtime| {
+        runtime.block_on(async {
+            for _ in 0..5 {
+                spawn(async { sleep(Duration::from_millis(20)).await })
+                    .await
+                    .unwrap();
+            }
+        });
+        let metrics = runtime.metrics();
+        for worker in 0..metrics.num_workers() {
+            let busy = metrics.worker_total_busy_duration(worker);
+            assert!(busy < Duration::from_millis(80), "{busy:?} of 100 ms");
+        }
+    });
+}

@@ -62,7 +62,16 @@ impl Spawner {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let shard = self.shard();
+        Self::spawn_on(self.shard(), future, meta)
+    }
+
+    /// As [`spawn`](Self::spawn), on a shard that was chosen before.
+    #[inline]
+    pub fn spawn_on<F>(shard: &Arc<Shard>, future: F, meta: SpawnMeta) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
         let (join, task) = shard.bind(future, meta);
         if let Some(task) = task {
             shard.schedule().schedule(task);

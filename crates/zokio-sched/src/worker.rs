@@ -370,13 +370,13 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
             }
             return Step::Resumed;
         }
-        if core.ran.replace(false) {
-            let busy = core.busy_since.take().map_or(Duration::ZERO, |since| {
-                clock::now().saturating_duration_since(since)
-            });
-            let busy_ns = u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX);
-            self.lane().stats.busy_ns.add(busy_ns);
-        } else {
+        // Looking for work in vain is being busy too.
+        let busy = core.busy_since.take().map_or(Duration::ZERO, |since| {
+            clock::now().saturating_duration_since(since)
+        });
+        let busy_ns = u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX);
+        self.lane().stats.busy_ns.add(busy_ns);
+        if !core.ran.replace(false) {
             self.lane().stats.noops.add(1);
         }
         let deadline = core.with_park(|park| park.deadline());
