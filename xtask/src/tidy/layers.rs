@@ -48,7 +48,15 @@ const TABLE: &[(&str, &[&str])] = &[
     ("zokio-examples", &["zokio", "zokio-util", "tokio"]),
     (
         "zokio-stress",
-        &["zokio", "zokio-base", "zokio-task", "zokio-sched"],
+        &[
+            "zokio",
+            "zokio-base",
+            "zokio-task",
+            "zokio-sched",
+            "zokio-time",
+            "zokio-driver",
+            "zokio-sync",
+        ],
     ),
     ("xtask", &[]),
 ];
