@@ -9,12 +9,11 @@
 //! its own generator instead, so that its choices repeat.
 
 use std::cell::Cell;
-use std::hash::{BuildHasher, RandomState};
 
 /// The odd constant by which the state moves: 2^64 divided by the golden ratio.
 const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
 
-std::thread_local! {
+crate::sync::per_thread! {
     static CURRENT: Cell<Option<Rng>> = const { Cell::new(None) };
 }
 
@@ -30,8 +29,7 @@ impl Rng {
 
     /// A generator seeded from the system.
     pub fn from_entropy() -> Self {
-        // Each `RandomState` has its own keys, drawn from the system's generator.
-        Self(RandomState::new().hash_one(GAMMA))
+        Self(entropy())
     }
 
     /// The next 64 random bits.
@@ -61,10 +59,23 @@ impl Rng {
     }
 }
 
+#[cfg(not(shuttle))]
+fn entropy() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    // Each `RandomState` has its own keys, drawn from the system's generator.
+    RandomState::new().hash_one(GAMMA)
+}
+
+/// Shuttle's generator belongs to the schedule, so that a replay draws the same numbers.
+#[cfg(shuttle)]
+fn entropy() -> u64 {
+    shuttle::rand::RngCore::next_u64(&mut shuttle::rand::thread_rng())
+}
+
 /// Makes `rng` the calling thread's generator until the guard is dropped.
 pub fn enter(rng: Rng) -> EnterGuard {
     EnterGuard {
-        previous: CURRENT.replace(Some(rng)),
+        previous: CURRENT.with(|current| current.replace(Some(rng))),
         _not_send: std::marker::PhantomData,
     }
 }

@@ -35,7 +35,7 @@ use zokio_base::sync::Arc;
 use zokio_base::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// How many items a ring holds. Models shrink it, so that it wraps around within a few steps.
-pub(crate) const RING_LEN: usize = if cfg!(loom) { 4 } else { 256 };
+pub(crate) const RING_LEN: usize = if cfg!(any(loom, shuttle)) { 4 } else { 256 };
 
 /// How often a thief tries anew when somebody else moved the head under it. Each failure is
 /// somebody else's progress.

@@ -3,6 +3,8 @@
 
 pub use loom::hint;
 pub use loom::thread_local;
+// Loom has no constant initialisers. No model has two threads inside of a context that it asks for.
+pub use std::thread_local as per_thread;
 
 /// Loom's atomics. A compiler fence has no meaning of its own in a model: where the protocol pairs
 /// it with `membarrier`, both sides are modelled as sequentially consistent fences.

@@ -10,7 +10,9 @@
 //!   a bug of ours, and each section restores its invariants before anything in it can panic;
 //! - `thread`: `spawn`, `Builder`, `JoinHandle`, `yield_now`, `current_id`;
 //! - `hint::spin_loop`;
-//! - `thread_local!`.
+//! - `thread_local!`, and `per_thread!`: the same with an initialiser that is `const` and so costs
+//!   nothing. Threads of shuttle, which share one thread of the system, each have their own; those
+//!   of loom do not.
 //!
 //! `Arc` is the standard library's in every backing, because models need `Arc<dyn Trait>`.
 //!
@@ -29,7 +31,7 @@ mod imp;
 
 pub use imp::{
     Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, UnsafeCell, atomic,
-    hint, model, thread, thread_local,
+    hint, model, per_thread, thread, thread_local,
 };
 pub use std::sync::{Arc, OnceLock, Weak};
 

@@ -3,6 +3,7 @@
 
 pub use shuttle::hint;
 pub use shuttle::thread_local;
+pub use shuttle::thread_local as per_thread;
 
 /// Shuttle's atomics, which are sequentially consistent whatever the ordering says.
 pub mod atomic {
@@ -29,17 +30,40 @@ pub mod thread {
 /// The stack of each of shuttle's threads.
 const STACK_BYTES: usize = 512 << 10;
 
-/// Runs `f` under random schedules: `ZOKIO_SHUTTLE_ITERATIONS` of them, 1,000 unless it is set.
+/// How many changes of priority a schedule with priorities has: it finds every bug that needs that
+/// many orderings between threads, with a probability that has a lower bound.
+const PRIORITY_CHANGES: usize = 3;
+
+/// Runs `f` under random schedules: `ZOKIO_SHUTTLE_ITERATIONS` of them, 1,000 unless it is set. One
+/// half chooses among all threads at every step; the other half runs the thread with the highest
+/// of random priorities, so that some threads stand still for long.
+///
+/// A failure prints its schedule. With that text in `ZOKIO_SHUTTLE_SCHEDULE`, only this schedule
+/// runs.
 pub fn model(f: impl Fn() + Send + Sync + 'static) {
-    let iterations = std::env::var("ZOKIO_SHUTTLE_ITERATIONS")
+    use shuttle::scheduler::{PctScheduler, RandomScheduler, ReplayScheduler};
+    let f = std::sync::Arc::new(f);
+    let run = |scheduler: Box<dyn shuttle::scheduler::Scheduler + Send>| {
+        let mut config = shuttle::Config::new();
+        // The default of 32 KiB is less than an unoptimised worker needs.
+        config.stack_size = STACK_BYTES;
+        // That it takes every ordering for the strongest is known: loom and the sanitizer do not.
+        config.silence_warnings = true;
+        let f = f.clone();
+        shuttle::Runner::new(scheduler, config).run(move || f());
+    };
+    if let Ok(schedule) = std::env::var("ZOKIO_SHUTTLE_SCHEDULE") {
+        return run(Box::new(ReplayScheduler::new_from_encoded(&schedule)));
+    }
+    let iterations: usize = std::env::var("ZOKIO_SHUTTLE_ITERATIONS")
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(1_000);
-    let mut config = shuttle::Config::new();
-    // The default of 32 KiB is less than an unoptimised worker needs.
-    config.stack_size = STACK_BYTES;
-    let scheduler = shuttle::scheduler::RandomScheduler::new(iterations);
-    shuttle::Runner::new(scheduler, config).run(f);
+    run(Box::new(RandomScheduler::new(iterations.div_ceil(2))));
+    run(Box::new(PctScheduler::new(
+        PRIORITY_CHANGES,
+        iterations / 2,
+    )));
 }
 
 /// A cell. Shuttle runs one thread at a time and does not check accesses.

@@ -4,6 +4,7 @@
 
 pub use std::hint;
 pub use std::thread_local;
+pub use std::thread_local as per_thread;
 
 /// Atomics of the standard library.
 pub mod atomic {
