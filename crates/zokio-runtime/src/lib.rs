@@ -46,5 +46,6 @@ pub use local_set::{LocalEnterGuard, LocalSet, UnhandledPanic, spawn_local};
 pub use metrics::RuntimeMetrics;
 pub use runtime::Runtime;
 pub use task_builder::Builder as TaskBuilder;
-pub use zokio_driver::{IoMode, uring::RingStatus};
+pub use zokio_driver::uring::{OpMetrics, RingStatus, UnknownIoMode};
+pub use zokio_driver::{DriverMetrics, IoMode};
 pub use zokio_sched::{StallReport, block_in_place};

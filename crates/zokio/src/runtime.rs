@@ -13,7 +13,7 @@
 //! ```
 
 pub use zokio_runtime::{
-    Builder, EnterGuard, Handle, Id, IoMode, LocalOptions, LocalRuntime, Runtime, RuntimeFlavor,
-    RuntimeMetrics, StallReport, TryCurrentError, UnhandledPanic, is_rt_shutdown_err,
-    worker_index,
+    Builder, DriverMetrics, EnterGuard, Handle, Id, IoMode, LocalOptions, LocalRuntime, OpMetrics,
+    RingStatus, Runtime, RuntimeFlavor, RuntimeMetrics, StallReport, TryCurrentError,
+    UnhandledPanic, UnknownIoMode, is_rt_shutdown_err, worker_index,
 };

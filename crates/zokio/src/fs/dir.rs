@@ -86,7 +86,6 @@ pub struct DirBuilder {
 
 impl DirBuilder {
     /// As [`create_dir`] makes them.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }

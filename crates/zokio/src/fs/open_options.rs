@@ -26,7 +26,6 @@ pub struct OpenOptions(OpenHow);
 
 impl OpenOptions {
     /// Options with everything off.
-    #[must_use]
     pub fn new() -> OpenOptions {
         Self(OpenHow::default())
     }

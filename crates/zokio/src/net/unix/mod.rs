@@ -20,12 +20,12 @@ pub use ucred::UCred;
 
 /// A user's number.
 #[allow(non_camel_case_types)] // The name that the system gives it.
-pub type uid_t = libc::uid_t;
+pub type uid_t = u32;
 
 /// A group's number.
 #[allow(non_camel_case_types)] // The name that the system gives it.
-pub type gid_t = libc::gid_t;
+pub type gid_t = u32;
 
 /// A process's number.
 #[allow(non_camel_case_types)] // The name that the system gives it.
-pub type pid_t = libc::pid_t;
+pub type pid_t = i32;
