@@ -282,6 +282,12 @@ impl WorkerDriver {
         self.index
     }
 
+    /// Whether operations are under way on the worker's ring, or about to be.
+    pub fn has_operations(&self) -> bool {
+        let lane = self.handle.0.plane.lane(self.index);
+        lane.pending() > 0 || lane.in_flight() > 0
+    }
+
     /// A handle that ends this worker's waits.
     pub fn unparker(&self) -> DriverUnparker {
         DriverUnparker {

@@ -246,7 +246,7 @@ impl Builder {
     /// If it is zero.
     #[track_caller]
     pub fn max_io_events_per_tick(&mut self, events: usize) -> &mut Self {
-        assert!(events > 0, "max_io_events_per_tick must be greater than 0");
+        assert!(events > 0, "max_io_events_per_tick must be non-zero");
         self.events = Some(events);
         self
     }
@@ -258,10 +258,7 @@ impl Builder {
     /// If it is zero.
     #[track_caller]
     pub fn max_io_events_per_busy_tick(&mut self, events: usize) -> &mut Self {
-        assert!(
-            events > 0,
-            "max_io_events_per_busy_tick must be greater than 0"
-        );
+        assert!(events > 0, "max_io_events_per_busy_tick must be non-zero");
         self
     }
 

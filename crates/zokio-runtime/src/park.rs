@@ -4,6 +4,9 @@
 //! nearer of the two. With a paused clock there is no waiting for timers: when nothing else is
 //! ready, the clock jumps to the next one.
 //!
+//! Where timers are dense, a worker that has nothing else to do is woken for them once in
+//! [`TIMER_GAP`], and fires all that have come due by then; a timer that is alone fires on its own.
+//!
 //! Invariant: timers are announced ([`TimerHandle::begin_wait`]) before the driver waits, so that
 //! an earlier timer from another thread ends the wait.
 
@@ -16,6 +19,10 @@ use zokio_base::sync::std_atomic::{AtomicBool, Ordering};
 use zokio_driver::{DriverUnparker, WorkerDriver};
 use zokio_time::TimerHandle;
 
+/// The least time between two wake-ups for timers alone. About what the kernel allows itself to be
+/// late by (50 us of timer slack for ordinary threads), and a fraction of what a wake-up costs.
+const TIMER_GAP: Duration = Duration::from_micros(64);
+
 /// The place where one worker waits.
 #[derive(Debug)]
 pub(crate) struct WorkerPark {
@@ -23,6 +30,8 @@ pub(crate) struct WorkerPark {
     timers: Option<TimerHandle>,
     clock: Clock,
     woken: Arc<AtomicBool>,
+    /// When timers fired last, if that was what ended the last wait.
+    fired: Option<Instant>,
 }
 
 /// Ends the waits of one worker.
@@ -61,12 +70,28 @@ impl WorkerPark {
             timers,
             clock,
             woken: Arc::new(AtomicBool::new(false)),
+            fired: None,
         }
     }
 
-    fn fire<S: WakeSink>(&self, sink: &mut S) {
+    fn fire<S: WakeSink>(&mut self, sink: &mut S) {
         if let Some(timers) = &self.timers {
-            timers.process(self.driver.index(), self.clock.now(), sink);
+            let now = self.clock.now();
+            let count = timers.process(self.driver.index(), now, sink);
+            self.fired = (count > 0).then_some(now);
+        }
+    }
+
+    /// For how long the worker may wait, as far as timers go.
+    fn until_timer(&self) -> Option<Duration> {
+        let timers = self.timers.as_ref()?;
+        let until = timers.begin_wait(self.driver.index())?;
+        match self.fired {
+            Some(fired) if until < TIMER_GAP => {
+                let since = self.clock.now().saturating_duration_since(fired);
+                Some(until.max(TIMER_GAP.saturating_sub(since)))
+            }
+            _ => Some(until),
         }
     }
 
@@ -75,7 +100,7 @@ impl WorkerPark {
     fn jump<S: WakeSink>(&mut self, sink: &mut S) -> bool {
         // Asked before we look for wake-ups: work that holds the clock wakes first and lets go
         // afterwards, so whoever finds the clock free finds the wake-up too.
-        let may_jump = self.clock.can_jump();
+        let may_jump = self.clock.can_jump() && !self.driver.has_operations();
         let mut counting = Counting { sink, count: 0 };
         self.driver.poll(&mut counting);
         self.fire(&mut counting);
@@ -113,15 +138,13 @@ impl Park for WorkerPark {
     }
 
     fn park<S: WakeSink>(&mut self, limit: Option<Duration>, sink: &mut S) {
+        if limit == Some(Duration::ZERO) {
+            return self.poll(sink);
+        }
         if self.clock.is_paused() && self.jump(sink) {
             return;
         }
-        let index = self.driver.index();
-        let timer = self
-            .timers
-            .as_ref()
-            .and_then(|timers| timers.begin_wait(index));
-        let limit = match (limit, timer) {
+        let limit = match (limit, self.until_timer()) {
             (Some(limit), Some(timer)) => Some(limit.min(timer)),
             (limit, timer) => limit.or(timer),
         };

@@ -325,3 +325,78 @@ fn waiting_is_not_being_busy() {
         }
     });
 }
+
+#[test]
+fn what_a_park_hook_wakes_or_spawns_runs_instead_of_waiting() {
+    let notify = Arc::new(zokio_sync::Notify::new());
+    let (from_hook, calls) = (notify.clone(), AtomicUsize::new(0));
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .on_thread_park(move || match calls.fetch_add(1, Ordering::SeqCst) {
+            // The first time the root is woken, the second time through a task.
+            0 => from_hook.notify_one(),
+            1 => {
+                let notify = from_hook.clone();
+                spawn(async move { notify.notify_one() });
+            }
+            _ => {}
+        })
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        notify.notified().await;
+        notify.notified().await;
+    });
+}
+
+#[test]
+fn a_future_that_panicked_is_dropped_while_the_panic_unwinds() {
+    struct Boom(std::sync::mpsc::Sender<bool>);
+    impl Future for Boom {
+        type Output = ();
+        fn poll(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<()> {
+            panic!("expected")
+        }
+    }
+    impl Drop for Boom {
+        fn drop(&mut self) {
+            self.0.send(std::thread::panicking()).unwrap();
+            panic!("another one, which is caught");
+        }
+    }
+    both(|runtime| {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let error = runtime.block_on(runtime.spawn(Boom(sender))).unwrap_err();
+        assert!(receiver.recv().unwrap());
+        let payload = error.into_panic();
+        assert_eq!(*payload.downcast_ref::<&str>().unwrap(), "expected");
+    });
+}
+
+#[test]
+fn dense_timers_share_wake_ups_and_lone_ones_are_exact() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut late = Vec::new();
+        for _ in 0..50 {
+            let begun = Instant::now();
+            sleep(Duration::from_millis(1)).await;
+            late.push(begun.elapsed() - Duration::from_millis(1));
+        }
+        late.sort();
+        assert!(late[25] < Duration::from_millis(2), "{:?}", late[25]);
+        let parks = runtime.metrics().worker_park_count(0);
+        let tasks: Vec<_> = (0..10_000)
+            .map(|number| spawn(async move { sleep(Duration::from_micros(20_000 + number)).await }))
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        // 10 ms of timers, a microsecond apart.
+        let parks = runtime.metrics().worker_park_count(0) - parks;
+        assert!(parks < 1_000, "{parks} waits");
+    });
+}

@@ -180,7 +180,7 @@ fn drive<P: Park + Send + 'static, Q: Policy, F: Future>(
                         // A future that wakes itself must not keep timers and events waiting.
                         worker.glance();
                     } else {
-                        worker.park(None);
+                        worker.park_unless(None, || root.is_woken());
                     }
                     break;
                 }

@@ -420,6 +420,12 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
     /// Waits until there may be something to do, for `limit` at most. Does nothing unless the last
     /// step was [`Step::Idle`].
     pub fn park(&mut self, limit: Option<Duration>) {
+        self.park_unless(limit, || false);
+    }
+
+    /// As [`park`](Self::park). Does not wait if `is_woken` says so after the hook has run: what the
+    /// hook does on this thread ends no wait.
+    pub(crate) fn park_unless(&mut self, limit: Option<Duration>, is_woken: impl Fn() -> bool) {
         if !self.is_asleep() {
             return;
         }
@@ -430,6 +436,15 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
         stats.parks.add(1);
         stats.park_unparks.add(1);
         let mut wakers = core.deferred.take();
+        context::take_deferred(&mut wakers);
+        let own = self.lane();
+        let has_work = !own.stealer.is_empty() || own.inbox.len() > 0;
+        let has_work = has_work || !wakers.is_empty() || is_woken();
+        let limit = if has_work {
+            Some(Duration::ZERO)
+        } else {
+            limit
+        };
         core.with_park(|park| park.park(limit, &mut wakers));
         self.rise();
         stats.park_unparks.add(1);

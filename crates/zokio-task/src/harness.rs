@@ -51,19 +51,19 @@ fn poll(task: TaskRef) {
         };
         let waker = waker::borrow(&task);
         let mut cx = Context::from_waker(&waker);
-        let mut future_alive = true;
         let _poll = context::enter_poll(header.id, budget);
-        // SAFETY: we hold RUNNING, so the stage is ours and, as the task is not complete, holds
-        // the future (invariant 1).
-        let polled = catch_unwind(AssertUnwindSafe(|| unsafe {
-            (header.vtable.poll)(task.as_ptr(), &mut cx, &mut future_alive)
-        }));
-        polled.inspect_err(|_| {
-            if future_alive {
-                // SAFETY: as above, and the flag says that the future is still there.
-                quietly(|| unsafe { (header.vtable.drop_future)(task.as_ptr()) });
-            }
-        })
+        catch_unwind(AssertUnwindSafe(|| {
+            let mut leftover = Leftover {
+                task: &task,
+                future_alive: true,
+            };
+            // SAFETY: we hold RUNNING, so the stage is ours and, as the task is not complete,
+            // holds the future (invariant 1).
+            let polled =
+                unsafe { (header.vtable.poll)(task.as_ptr(), &mut cx, &mut leftover.future_alive) };
+            std::mem::forget(leftover);
+            polled
+        }))
     };
     match polled {
         Ok(Poll::Pending) => go_idle(task),
@@ -72,6 +72,22 @@ fn poll(task: TaskRef) {
             quietly(|| task.header().shard.schedule().task_panicked(&*payload));
             store_panic(&task, payload);
             complete(task, Outcome::Panic);
+        }
+    }
+}
+
+/// Drops the future of a poll that panicked, while the panic unwinds: the future can tell.
+struct Leftover<'a> {
+    task: &'a TaskRef,
+    future_alive: bool,
+}
+
+impl Drop for Leftover<'_> {
+    fn drop(&mut self) {
+        if self.future_alive {
+            let drop_future = self.task.header().vtable.drop_future;
+            // SAFETY: the poll holds RUNNING, and the flag says that the future is still there.
+            quietly(|| unsafe { drop_future(self.task.as_ptr()) });
         }
     }
 }

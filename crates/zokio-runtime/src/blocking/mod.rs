@@ -9,6 +9,7 @@ mod queue;
 mod tests;
 
 use crate::current;
+use crate::handle::Inner;
 use pool::{Job, Pool, Refused};
 use std::future::Future;
 use std::io;
@@ -92,9 +93,17 @@ pub(crate) struct HoldClock {
 }
 
 impl HoldClock {
-    fn new(clock: Clock, driver: DriverHandle) -> Self {
-        clock.hold();
-        Self { clock, driver }
+    /// A paused clock must not run ahead of work that is under way. Only the clock of a
+    /// current-thread runtime can be paused.
+    fn of(inner: &Inner) -> Option<Self> {
+        if inner.scheduler.is_multi_thread() {
+            return None;
+        }
+        inner.clock.hold();
+        Some(Self {
+            clock: inner.clock.clone(),
+            driver: inner.driver.clone(),
+        })
     }
 }
 
@@ -144,7 +153,7 @@ impl Offload for PoolOffload {
     fn offload(&self, job: Box<dyn FnOnce() + Send + 'static>) {
         if let Some(pool) = self.0.upgrade() {
             // A refused job is dropped, and cleans up in its own drop.
-            let _ = pool.submit(Job::Promised(job));
+            let _ = pool.promise(job);
         }
     }
 }

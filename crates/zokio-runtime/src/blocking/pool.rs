@@ -43,7 +43,7 @@ pub(crate) enum Job {
     /// What keeps a paused clock from jumping is let go after the closure's end was announced.
     Task(Notified, Option<HoldClock>),
     /// Part of an operation that was promised: it runs even during the shutdown, once it is queued.
-    Promised(Box<dyn FnOnce() + Send>),
+    Promised(Box<dyn FnOnce() + Send>, Option<HoldClock>),
     /// The loop of a worker: gets a thread at once, beside those that are counted.
     Worker(Box<dyn FnOnce() + Send>),
 }
@@ -55,7 +55,11 @@ impl Job {
                 task.run();
                 drop(hold);
             }
-            Self::Promised(run) | Self::Worker(run) => run(),
+            Self::Promised(run, hold) => {
+                run();
+                drop(hold);
+            }
+            Self::Worker(run) => run(),
         }
     }
 
@@ -146,9 +150,7 @@ impl Pool {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        // A paused clock must not run ahead of a closure that is under way.
-        let hold = (!inner.scheduler.is_multi_thread())
-            .then(|| HoldClock::new(inner.clock.clone(), inner.driver.clone()));
+        let hold = HoldClock::of(inner);
         let (join, task) = self.shard.bind_untracked(Blocking::new(func), meta);
         match self.submit(Job::Task(task, hold)) {
             Ok(()) => {}
@@ -159,6 +161,13 @@ impl Pool {
             }
         }
         join
+    }
+
+    /// Gives part of an operation to a thread, now or later.
+    pub(crate) fn promise(self: &Arc<Self>, run: Box<dyn FnOnce() + Send>) -> Result<(), Refused> {
+        let runtime = self.runtime.get().and_then(Weak::upgrade);
+        let hold = runtime.and_then(|inner| HoldClock::of(&inner));
+        self.submit(Job::Promised(run, hold))
     }
 
     /// Gives `job` to a thread, now or later.
@@ -333,6 +342,6 @@ fn cancel(job: Job) {
     match job {
         Job::Task(task, _hold) => task.shutdown(),
         // What it owns cleans up in its own drop.
-        Job::Promised(run) | Job::Worker(run) => drop(run),
+        Job::Promised(run, _) | Job::Worker(run) => drop(run),
     }
 }
