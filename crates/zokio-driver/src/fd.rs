@@ -3,7 +3,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 /// The status flags of an open file (`F_GETFL`).
 ///
@@ -51,4 +51,35 @@ pub fn read_uninit(fd: BorrowedFd<'_>, buf: &mut [MaybeUninit<u8>]) -> io::Resul
     // SAFETY: the memory is live and writable for that many bytes, and the call writes no others.
     let read = unsafe { libc::read(fd.as_raw_fd(), buf.as_mut_ptr().cast(), len) };
     usize::try_from(read).map_err(|_| io::Error::last_os_error())
+}
+
+/// A descriptor that becomes readable when the child process `pid` has ended.
+///
+/// `pid` has to be a child that was not waited for yet: otherwise the number may be another's.
+///
+/// # Errors
+/// What the system says: among others that there is no such call, or that it is forbidden here.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
+    use std::os::fd::FromRawFd;
+
+    let pid = libc::pid_t::try_from(pid).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let no_flags: libc::c_uint = 0;
+    // SAFETY: the call takes two numbers and touches no memory.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, no_flags) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor was just made for us, closed on exec, and nobody else knows it. It
+    // fits: descriptors are ints.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as libc::c_int) })
+}
+
+/// As on Linux, which alone has such descriptors.
+///
+/// # Errors
+/// Always.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub fn pidfd_open(_pid: u32) -> io::Result<OwnedFd> {
+    Err(io::ErrorKind::Unsupported.into())
 }
