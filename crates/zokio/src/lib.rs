@@ -26,7 +26,8 @@
 //! - [`sync`]: channels and locks
 //! - [`fs`]: files and directories
 //! - [`io`]: the traits of readers and writers, and tools for them
-//! - [`fs`]: files and directories
+//! - [`net`]: TCP, UDP and Unix-domain sockets
+//! - [`process`]: child processes
 //! - [`select!`], [`join!`], [`try_join!`], [`pin!`], [`task_local!`]
 //!
 //! # Features
@@ -50,6 +51,8 @@ pub mod fs;
 pub mod io;
 mod io_driver;
 pub mod net;
+#[cfg(any(unix, windows))]
+pub mod process;
 pub mod runtime;
 pub mod signal;
 pub mod stream;

@@ -22,6 +22,10 @@ pub use zokio_io::*;
 
 #[cfg(unix)]
 mod async_fd;
+pub(crate) mod blocking;
+mod stdio;
+
+pub use stdio::{Stderr, Stdin, Stdout, stderr, stdin, stdout};
 
 /// What only unix has: readiness of any descriptor.
 #[cfg(unix)]

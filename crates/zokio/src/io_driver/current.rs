@@ -31,6 +31,17 @@ pub(crate) fn driver() -> DriverHandle {
     }
 }
 
+/// The current runtime's driver, if there is a runtime and it has I/O.
+#[cfg(unix)]
+pub(crate) fn try_driver() -> Option<DriverHandle> {
+    let found = context::with_services(|services| {
+        services
+            .and_then(|services| services.driver()?.downcast_ref::<DriverHandle>())
+            .cloned()
+    });
+    found.ok().flatten()
+}
+
 /// Which worker of `driver`'s runtime runs on this thread, if one does.
 pub(crate) fn worker(driver: &DriverHandle) -> Option<usize> {
     let is_current = context::with_services(|services| {

@@ -16,6 +16,8 @@ mod system;
 mod system;
 
 pub(crate) use convert::{interest_of, ready_from, ready_of};
+#[cfg(unix)]
+pub(crate) use current::try_driver;
 pub(crate) use current::{driver, worker};
 pub(crate) use system::IoSource;
 

@@ -25,7 +25,7 @@ use std::os::unix::net::UnixStream;
 use std::task::{Context, Poll, ready};
 use zokio_base::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use zokio_base::sync::{Arc, Mutex};
-use zokio_driver::{Direction, Interest};
+use zokio_driver::{Direction, DriverHandle, Interest};
 
 /// Which signal.
 ///
@@ -170,10 +170,15 @@ pub struct Signal {
 /// ```
 #[track_caller]
 pub fn signal(kind: SignalKind) -> io::Result<Signal> {
+    signal_with_driver(kind, crate::io_driver::driver())
+}
+
+/// As [`signal`], for a listener in the runtime of `driver`.
+pub(crate) fn signal_with_driver(kind: SignalKind, driver: DriverHandle) -> io::Result<Signal> {
     let (receiver, sender) = UnixStream::pair()?;
     receiver.set_nonblocking(true)?;
     sender.set_nonblocking(true)?;
-    let source = IoSource::new(receiver, Interest::READABLE)?;
+    let source = IoSource::with_driver(receiver, Interest::READABLE, driver)?;
     let action = register(kind, sender)?;
     Ok(Signal {
         source,
@@ -258,6 +263,11 @@ impl Record {
 }
 
 impl Signal {
+    /// The driver that the listener is tied to.
+    pub(crate) fn driver(&self) -> &DriverHandle {
+        self.source.driver()
+    }
+
     /// Waits for the next signal. `None` says that there will be no more, because the runtime has
     /// ended.
     ///

@@ -1,0 +1,27 @@
+//! Streams that only know how to block, made asynchronous by the blocking pool.
+//!
+//! A [`Reader`] or [`Writer`] holds the stream and lends it, together with a buffer of its own, to
+//! one job of the pool at a time.
+//!
+//! Invariants:
+//!
+//! 1. Buffers belong to the job while it runs, never to a future: dropping a future that waits for
+//!    it harms nobody.
+//! 2. At most one job of a stream is under way, so bytes keep their order.
+//! 3. Bytes that a job has read wait in the buffer until they are asked for: none are lost.
+
+mod reader;
+mod writer;
+
+pub(crate) use reader::Reader;
+pub(crate) use writer::Writer;
+
+use std::io;
+
+/// How many bytes one job moves at most.
+const MAX_BUF_SIZE: usize = 2 * 1024 * 1024;
+
+/// The pool is gone, or the job panicked.
+fn not_run() -> io::Error {
+    io::Error::other("background task failed")
+}

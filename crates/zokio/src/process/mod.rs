@@ -1,0 +1,62 @@
+//! Child processes.
+//!
+//! [`Command`] is built as [`std::process::Command`] is; [`spawn`](Command::spawn) starts it and
+//! returns a [`Child`], whose end can be awaited and whose pipes are readers and writers.
+//! [`status`](Command::status) and [`output`](Command::output) do all of it in one step.
+//!
+//! # Examples
+//! ```no_run
+//! use zokio::process::Command;
+//!
+//! # async fn demo() -> std::io::Result<()> {
+//! let output = Command::new("echo").arg("hello").output().await?;
+//! assert!(output.status.success());
+//! assert_eq!(output.stdout, b"hello\n");
+//! # Ok(()) }
+//! ```
+//!
+//! Text through a process, line by line. Two tasks, because a process that nobody reads from stops
+//! reading as well:
+//!
+//! ```no_run
+//! use std::process::Stdio;
+//! use zokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+//! use zokio::process::Command;
+//!
+//! # async fn demo() -> std::io::Result<()> {
+//! let mut sort = Command::new("sort").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+//! let mut input = sort.stdin.take().unwrap();
+//! zokio::spawn(async move { input.write_all(b"pear\napple\n").await });
+//! let mut lines = BufReader::new(sort.stdout.take().unwrap()).lines();
+//! while let Some(line) = lines.next_line().await? {
+//!     println!("{line}");
+//! }
+//! sort.wait().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # Dropping
+//! As in the standard library, a process goes on when its [`Child`] is dropped, unless
+//! [`Command::kill_on_drop`] says otherwise.
+//!
+//! # Zombies
+//! On unix a process that has ended stays in the system's table until its parent has asked for its
+//! status. [`Child::wait`] does; of a child that was dropped before, its runtime takes care as long
+//! as it runs, and later whichever runtime starts the next process. That is an effort, not a promise:
+//! where it matters when a process is gone, wait for it.
+
+mod child;
+mod command;
+#[cfg(unix)]
+#[path = "unix/mod.rs"]
+mod imp;
+#[cfg(windows)]
+#[path = "windows/mod.rs"]
+mod imp;
+
+#[cfg(all(test, unix, not(any(loom, shuttle))))]
+mod tests;
+
+pub use child::Child;
+pub use command::Command;
+pub use imp::{ChildStderr, ChildStdin, ChildStdout};
