@@ -11,6 +11,7 @@ use zokio::sync::{Mutex, Notify, Semaphore, mpsc, oneshot};
 use zokio::task::{self, JoinHandle, yield_now};
 use zokio::time::{sleep, timeout};
 
+use crate::blocking::{blockers, files};
 use crate::storm::{Choices, Ledger, Options};
 
 /// How often a family gives the books a look, in its inner loops.
@@ -30,6 +31,12 @@ pub(crate) async fn run(ledger: &Arc<Ledger>, options: Options, choices: &mut Ch
         all.push(zokio::spawn(aborts(ledger.clone(), choices.fork())));
         all.push(zokio::spawn(timers(ledger.clone(), choices.fork())));
         all.push(zokio::spawn(locks(ledger.clone(), choices.fork())));
+        all.push(zokio::spawn(blockers(ledger.clone(), choices.fork())));
+        all.push(zokio::spawn(files(
+            ledger.clone(),
+            choices.fork(),
+            options.folder(),
+        )));
     }
     // Each message waits for several turns of the driver, so it takes many to make a storm.
     let servers = if options.sockets { SERVERS } else { 0 };

@@ -11,6 +11,8 @@
 )]
 
 #[cfg(not(shuttle))]
+mod blocking;
+#[cfg(not(shuttle))]
 mod families;
 #[cfg(all(test, shuttle))]
 mod schedules;

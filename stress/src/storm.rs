@@ -1,6 +1,6 @@
 //! A storm over the public API on many threads for a bounded time, with a ledger that must balance.
 //!
-//! How it works: [`storm`] builds a runtime and starts six families of tasks (`families.rs`), each
+//! How it works: [`storm`] builds a runtime and starts families of tasks (`families.rs`, `blocking.rs`), each
 //! of which chooses what to do next from a seeded generator, until the time is over. Then the
 //! families that have an end are waited for, the rest is cut off by dropping the runtime, and the
 //! books are checked:
@@ -13,6 +13,7 @@
 //! The seed fixes the choices, not the schedule: the threads are real. It is run plain, under
 //! ThreadSanitizer (`cargo xtask tsan`) and as a test.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -35,6 +36,14 @@ pub struct Options {
     pub sockets: bool,
 }
 
+impl Options {
+    /// Where the storm puts its files.
+    pub(crate) fn folder(&self) -> PathBuf {
+        let name = format!("zokio-stress-{}-{}", std::process::id(), self.seed);
+        std::env::temp_dir().join(name)
+    }
+}
+
 /// The books of one storm.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -48,19 +57,31 @@ pub struct Ledger {
 
 /// Entered in the books when made, struck out when dropped.
 #[derive(Debug)]
-pub struct Guard(Arc<Ledger>);
+pub struct Guard {
+    ledger: Arc<Ledger>,
+    number: u64,
+}
+
+impl Guard {
+    /// Which guard of its ledger this is.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+}
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.dropped.fetch_add(1, SeqCst);
+        self.ledger.dropped.fetch_add(1, SeqCst);
     }
 }
 
 impl Ledger {
     /// Something that must be dropped once.
     pub fn guard(self: &Arc<Self>) -> Guard {
-        self.made.fetch_add(1, SeqCst);
-        Guard(self.clone())
+        Guard {
+            number: self.made.fetch_add(1, SeqCst),
+            ledger: self.clone(),
+        }
     }
 
     pub(crate) fn stopped(&self) -> bool {
@@ -96,7 +117,7 @@ impl Ledger {
     pub fn summary(&self) -> String {
         let read = |count: &AtomicU64| count.load(SeqCst);
         format!(
-            "{} futures made and dropped, {} finished, {} aborted, {} bytes echoed",
+            "{} futures made and dropped, {} finished, {} aborted, {} bytes there and back",
             read(&self.made),
             read(&self.finished),
             read(&self.aborted),
@@ -146,6 +167,7 @@ impl Choices {
 pub fn storm(options: Options) -> Arc<Ledger> {
     let ledger = Arc::new(Ledger::default());
     let ended = watch(ledger.clone(), options);
+    std::fs::create_dir_all(options.folder()).expect("there is a folder for scratch files");
     let runtime = zokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.workers)
         .enable_all()
@@ -162,6 +184,8 @@ pub fn storm(options: Options) -> Arc<Ledger> {
     // Tasks are still pending here, on purpose: the drop must end them.
     drop(runtime);
     ended.store(true, SeqCst);
+    // Fails if an operation that was cut off makes its file just now; it is the system's then.
+    let _ = std::fs::remove_dir_all(options.folder());
     ledger.check();
     ledger
 }
