@@ -8,7 +8,7 @@
 //! - `ext`: the methods users call, [`AsyncReadExt`] and its siblings;
 //! - `adapters`: buffers, chains, limits, lines, and sources and sinks of nothing;
 //! - `copy`, `split`, `duplex`: moving bytes, taking streams apart, pipes in memory;
-//! - `interest`, [`ready`]: what is waited for, and what came.
+//! - `interest`, `ready`: what is waited for, and what came.
 //!
 //! The shapes are those of Tokio's `tokio::io`, item by item.
 //!
@@ -23,7 +23,7 @@ mod ext;
 mod interest;
 mod pace;
 mod read_buf;
-pub mod ready;
+mod ready;
 mod split;
 mod text;
 mod traits;

@@ -1,9 +1,7 @@
 //! [`Ready`]: what a source was found to be ready for.
 //!
-//! A plain set of bits. The driver fills it; the functions of this module that are not methods are
-//! for the crates above and no public API.
+//! A plain set of bits, put together from its constants by whoever knows what came.
 
-use crate::Interest;
 use std::fmt;
 use std::ops;
 
@@ -100,40 +98,6 @@ impl Ready {
     }
 }
 
-/// The set as a number, to be kept in an atomic word. At most [`WIDTH`] bits are used.
-pub const fn to_bits(ready: Ready) -> usize {
-    ready.0
-}
-
-/// The set out of a number made by [`to_bits`]; other bits are left out.
-pub const fn from_bits(bits: usize) -> Ready {
-    Ready(bits & Ready::ALL.0)
-}
-
-/// How many bits [`to_bits`] uses.
-pub const WIDTH: u32 = 6;
-
-const _: () = assert!(Ready::ALL.0 < 1 << WIDTH);
-
-/// Everything that ends a wait for `interest`.
-pub const fn of_interest(interest: Interest) -> Ready {
-    let mut bits = 0;
-    if interest.is_readable() {
-        bits |= READABLE | READ_CLOSED;
-    }
-    if interest.is_writable() {
-        bits |= WRITABLE | WRITE_CLOSED;
-    }
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    if interest.is_priority() {
-        bits |= PRIORITY | READ_CLOSED;
-    }
-    if interest.is_error() {
-        bits |= ERROR;
-    }
-    Ready(bits)
-}
-
 impl ops::BitOr for Ready {
     type Output = Ready;
 
@@ -174,28 +138,5 @@ impl fmt::Debug for Ready {
             .field("is_error", &self.is_error())
             .field("is_priority", &self.has(PRIORITY))
             .finish()
-    }
-}
-
-#[cfg(all(test, not(any(loom, shuttle))))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bits_go_there_and_back() {
-        for bits in 0..=to_bits(Ready::ALL) {
-            assert_eq!(from_bits(bits), Ready(bits) & Ready::ALL);
-        }
-        assert_eq!(from_bits(usize::MAX), Ready::ALL);
-    }
-
-    #[test]
-    fn an_interest_is_ended_by_the_closing_of_its_half() {
-        assert_eq!(
-            of_interest(Interest::READABLE),
-            Ready::READABLE | Ready::READ_CLOSED
-        );
-        assert_eq!(of_interest(Interest::ERROR), Ready::ERROR);
-        assert!(!of_interest(Interest::WRITABLE).is_readable());
     }
 }
