@@ -1,7 +1,7 @@
 //! One row per kind of operation: what it needs, what may be done to it, where it runs.
 //!
 //! The rows are indexed by [`Kind`]; a check at compile time keeps the two in step. Another one,
-//! [`has_both_back_ends`], keeps an operation without a back end from compiling.
+//! `has_both_back_ends`, keeps an operation without a back end from compiling.
 //!
 //! Columns:
 //!

@@ -2,7 +2,7 @@
 //!
 //! Who does what:
 //!
-//! - Any thread [`submit`](Lane::submit)s into the mailbox, and unparks the worker if it is not the
+//! - Any thread `submit`s into the mailbox, and unparks the worker if it is not the
 //!   worker itself, or if the worker waits (`doorbell.rs`).
 //! - The worker empties the mailbox into the ring with [`submit_pending`](Lane::submit_pending):
 //!   once per turn of its loop and before it waits, one system call for the batch. Nobody else needs

@@ -2,7 +2,7 @@
 //!
 //! - [`probe`] finds out once per process what the kernel allows.
 //! - [`backend`] is what an operation implements to run on a ring.
-//! - [`slots`] names operations in flight by index and generation.
+//! - `slots` names operations in flight by index and generation.
 //! - [`lane`] is a worker's ring with its mailbox: anyone may put operations in and reap what is
 //!   complete; the owner submits, in batches.
 //! - [`threads`] counts what each thread has submitted, because the kernel ties requests to threads.
