@@ -52,13 +52,15 @@ where
             return Poll::Ready(Ok(()));
         }
         if self.start == self.unread.len() {
+            // While a job runs there is nothing unread either, so this comes here again.
+            self.start = 0;
+            self.unread.clear();
             let room = dst.remaining();
             let reading = self
                 .reading
                 .get_or_insert_with(|| begin(&self.io, std::mem::take(&mut self.unread), room));
             let filled = ready!(Pin::new(reading).poll(cx));
             self.reading = None;
-            self.start = 0;
             let (buf, result) = filled.map_err(|_| not_run())?;
             self.unread = buf;
             result?;
