@@ -14,6 +14,7 @@
     reason = "a build tool: real time and real threads are what it needs"
 )]
 
+mod api;
 mod bench;
 mod ci;
 mod cmd;
@@ -43,6 +44,7 @@ usage: cargo xtask COMMAND [OPTIONS]
                          loom models, then shuttle runs, with a table of seconds
   compat SUITE [FILE..] [--baseline] [--record] [--verbose] [--timeout SECONDS] [--jobs N]
                          SUITE: tokio, tokio-util, tokio-stream, tokio-test: the published tests over the facade
+  api [--shared DIR]     the public API beside upstream's, held against tests/api/allow.txt
   bench [ARGS..]         Zokio beside Tokio; arguments go to benches/compare
   targets [TRIPLE..]     checks the workspace for macOS, Windows, FreeBSD and aarch64 Linux
   tsan                   the stress program under ThreadSanitizer
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(rest),
         "model" => model::run(rest),
         "compat" => compat::run(rest),
+        "api" => api::run(rest),
         "bench" => bench::run(rest),
         "targets" => targets::run(rest),
         "tsan" => tsan::run(rest),
