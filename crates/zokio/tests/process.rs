@@ -438,6 +438,21 @@ fn pipes_connect_processes() {
 }
 
 #[test]
+fn pipes_can_be_moved_out_of_a_child() {
+    on_all(|| async {
+        let mut child = piped(&mut Command::new("cat")).spawn().unwrap();
+        child.stderr = None;
+        let Child { stdin, stdout, .. } = child;
+        let (mut input, mut output) = (stdin.unwrap(), stdout.unwrap());
+        input.write_all(b"hello").await.unwrap();
+        drop(input);
+        let mut said = String::new();
+        output.read_to_string(&mut said).await.unwrap();
+        assert_eq!(said, "hello");
+    });
+}
+
+#[test]
 fn pipes_of_the_standard_library_are_taken_over() {
     on_all(|| async {
         let mut command = std::process::Command::new("cat");

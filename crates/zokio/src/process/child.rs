@@ -15,8 +15,7 @@ use zokio_io::{AsyncRead, AsyncReadExt};
 /// Dropping it leaves the process alone, unless
 /// [`kill_on_drop`](super::Command::kill_on_drop) says otherwise.
 pub struct Child {
-    state: State,
-    kill_on_drop: bool,
+    reaper: Reaper,
 
     /// Writes to the process's standard input, if that is a pipe.
     ///
@@ -28,6 +27,13 @@ pub struct Child {
 
     /// Reads from the process's standard error, if that is a pipe.
     pub stderr: Option<ChildStderr>,
+}
+
+/// Sees to it that the process is reaped. Apart from [`Child`], whose pipes can be moved out because
+/// it has no `Drop` of its own.
+struct Reaper {
+    state: State,
+    kill_on_drop: bool,
 }
 
 enum State {
@@ -45,8 +51,10 @@ impl Child {
         let (stdin, stdout, stderr) = (std.stdin.take(), std.stdout.take(), std.stderr.take());
         // Whatever fails from here on: there is no child, and no process either.
         let mut child = Child {
-            state: State::Unreaped(Process::new(std, driver.clone())?),
-            kill_on_drop: true,
+            reaper: Reaper {
+                state: State::Unreaped(Process::new(std, driver.clone())?),
+                kill_on_drop: true,
+            },
             stdin: None,
             stdout: None,
             stderr: None,
@@ -60,14 +68,14 @@ impl Child {
         child.stderr = stderr
             .map(|pipe| ChildStderr::with_driver(pipe, driver))
             .transpose()?;
-        child.kill_on_drop = kill_on_drop;
+        child.reaper.kill_on_drop = kill_on_drop;
         Ok(child)
     }
 
     /// The system's number of the process. `None` once it was waited for: the number may be
     /// another's then.
     pub fn id(&self) -> Option<u32> {
-        match &self.state {
+        match &self.reaper.state {
             State::Unreaped(process) => Some(process.id()),
             State::Reaped(_) => None,
         }
@@ -76,7 +84,7 @@ impl Child {
     /// The system's handle of the process. `None` once it was waited for.
     #[cfg(windows)]
     pub fn raw_handle(&self) -> Option<std::os::windows::io::RawHandle> {
-        match &self.state {
+        match &self.reaper.state {
             State::Unreaped(process) => Some(process.raw_handle()),
             State::Reaped(_) => None,
         }
@@ -89,7 +97,7 @@ impl Child {
     /// # Errors
     /// What the system says. That the process has ended already is none.
     pub fn start_kill(&mut self) -> io::Result<()> {
-        match &mut self.state {
+        match &mut self.reaper.state {
             State::Unreaped(process) => process.kill(),
             State::Reaped(_) => Ok(()),
         }
@@ -137,11 +145,11 @@ impl Child {
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
         poll_fn(|cx| {
-            let status = match &mut self.state {
+            let status = match &mut self.reaper.state {
                 State::Unreaped(process) => ready!(process.poll_wait(cx))?,
                 State::Reaped(status) => *status,
             };
-            self.state = State::Reaped(status);
+            self.reaper.state = State::Reaped(status);
             std::task::Poll::Ready(Ok(status))
         })
         .await
@@ -152,12 +160,12 @@ impl Child {
     /// # Errors
     /// What the system says.
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
-        let status = match &mut self.state {
+        let status = match &mut self.reaper.state {
             State::Unreaped(process) => process.try_wait()?,
             State::Reaped(status) => Some(*status),
         };
         if let Some(status) = status {
-            self.state = State::Reaped(status);
+            self.reaper.state = State::Reaped(status);
         }
         Ok(status)
     }
@@ -205,7 +213,7 @@ async fn collect<R: AsyncRead + Unpin>(pipe: &mut Option<R>) -> io::Result<Vec<u
     Ok(bytes)
 }
 
-impl Drop for Child {
+impl Drop for Reaper {
     fn drop(&mut self) {
         let State::Unreaped(process) = &mut self.state else {
             return;
@@ -221,12 +229,12 @@ impl Drop for Child {
 impl fmt::Debug for Child {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Child");
-        match &self.state {
+        match &self.reaper.state {
             State::Unreaped(process) => debug.field("id", &process.id()),
             State::Reaped(status) => debug.field("status", status),
         };
         debug
-            .field("kill_on_drop", &self.kill_on_drop)
+            .field("kill_on_drop", &self.reaper.kill_on_drop)
             .field("stdin", &self.stdin)
             .field("stdout", &self.stdout)
             .field("stderr", &self.stderr)
