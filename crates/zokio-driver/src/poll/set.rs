@@ -7,9 +7,9 @@
 //!
 //! 1. Who drains the set holds `reaper`; the worker holds it while it waits. So events of one set
 //!    are taken by one thread at a time, in order.
-//! 2. A token is a generational key of `entries`, never a pointer: an event that comes for a source
-//!    that has left finds nothing, whatever took its slot. The highest tokens are not keys: a slot
-//!    of that index, given out that often, does not come about.
+//! 2. A token stands for a generational key of `entries` (see `token`), never for a pointer: an event
+//!    that comes for a source that has left finds nothing, whatever took its slot. The tokens below
+//!    are no source's.
 //! 3. Lock order: `reaper`, then `entries`, then a source's waiters. Wakers leave through the sink
 //!    with no lock held but `reaper`.
 //! 4. A source is entered before it is registered with the system, so its first event finds it;
@@ -19,6 +19,7 @@
 
 use super::ready::{Interest, Ready};
 use super::scheduled::ScheduledIo;
+use super::token;
 use crate::sys;
 use mio::Token;
 use std::fmt;
@@ -30,9 +31,6 @@ use zokio_base::slab::{Key, Slab};
 use zokio_base::sync::std_atomic::{AtomicU64, Ordering};
 use zokio_base::sync::{Arc, Mutex};
 
-#[cfg(not(target_pointer_width = "64"))]
-compile_error!("tokens of the readiness set hold an index and a generation of 32 bits each");
-
 /// The waker of the set.
 const WAKE: Token = Token(usize::MAX);
 /// The ring of the same worker.
@@ -41,6 +39,8 @@ const RING: Token = Token(usize::MAX - 1);
 const FIRST_PEER: usize = usize::MAX - 2;
 /// The token of the last worker whose set can be nested.
 const LAST_PEER: usize = FIRST_PEER - (Peers::BITS as usize - 1);
+
+const _: () = assert!(LAST_PEER >= token::FIRST_SPECIAL);
 
 /// Workers, as bits.
 pub(crate) type Peers = u64;
@@ -129,10 +129,6 @@ pub fn is_shutdown_error(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<Gone>())
 }
 
-fn token(key: Key) -> Token {
-    Token(key.to_bits() as usize)
-}
-
 impl Set {
     pub(crate) fn new(capacity: usize) -> io::Result<Self> {
         let poll = mio::Poll::new()?;
@@ -203,7 +199,12 @@ impl Set {
             }
             entries.slab.insert(io.clone())
         };
-        if let Err(error) = register(&self.registry, token(key), interest.to_mio()) {
+        let registered = match token::of_key(key) {
+            Some(token) => register(&self.registry, token, interest.to_mio()),
+            // More sources than tokens can tell apart.
+            None => Err(io::ErrorKind::OutOfMemory.into()),
+        };
+        if let Err(error) = registered {
             self.forget(key);
             return Err(error);
         }
@@ -288,9 +289,9 @@ impl Set {
                 WAKE => drained.fired = true,
                 RING => drained.ring = true,
                 Token(bits @ LAST_PEER..=FIRST_PEER) => drained.peers |= 1 << (FIRST_PEER - bits),
-                Token(bits) => {
+                source => {
                     drained.events += 1;
-                    if let Some(io) = entries.slab.get(Key::from_bits(bits as u64)) {
+                    if let Some(io) = token::find(&entries.slab, source) {
                         let ready = Ready::from_mio(event);
                         io.set_ready(ready);
                         io.take_wakers(ready, &mut |waker| wakes.push(waker));
