@@ -44,6 +44,7 @@ pub(crate) fn ready_of(ready: DriverReady) -> Ready {
 }
 
 /// A user's readiness, for the driver.
+#[cfg(unix)]
 pub(crate) fn ready_from(ready: Ready) -> DriverReady {
     let mut found = DriverReady::EMPTY;
     for (theirs, ours) in PAIRS {
@@ -58,7 +59,7 @@ pub(crate) fn ready_from(ready: Ready) -> DriverReady {
     found
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 

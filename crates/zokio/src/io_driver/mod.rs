@@ -15,7 +15,9 @@ mod system;
 #[path = "unix.rs"]
 mod system;
 
-pub(crate) use convert::{interest_of, ready_from, ready_of};
+#[cfg(unix)]
+pub(crate) use convert::ready_from;
+pub(crate) use convert::{interest_of, ready_of};
 #[cfg(unix)]
 pub(crate) use current::try_driver;
 pub(crate) use current::{driver, worker};

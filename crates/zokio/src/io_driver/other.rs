@@ -50,6 +50,13 @@ impl<E: Source> IoSource<E> {
     }
 }
 
+#[cfg(windows)]
+impl<E: std::os::windows::io::AsSocket> std::os::windows::io::AsSocket for IoSource<E> {
+    fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+        self.io.as_socket()
+    }
+}
+
 /// The unfilled part of a buffer.
 pub(super) fn unfilled<'a>(buf: &'a mut ReadBuf<'_>) -> &'a mut [MaybeUninit<u8>] {
     // SAFETY: whoever gets the slice writes bytes to it and never takes any away.

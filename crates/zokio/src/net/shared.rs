@@ -64,7 +64,8 @@ macro_rules! readiness_methods {
             interest: zokio_io::Interest,
             f: impl FnOnce() -> std::io::Result<R>,
         ) -> std::io::Result<R> {
-            self.io.try_io(interest, f)
+            // Through `try_io` of mio's type, which re-arms its events where that is needed.
+            self.io.try_io(interest, || (*self.io).try_io(f))
         }
 
         /// Runs `f`, which does I/O on the socket, whenever the socket is ready for `interest`, until it
@@ -80,9 +81,11 @@ macro_rules! readiness_methods {
         pub async fn async_io<R>(
             &self,
             interest: zokio_io::Interest,
-            f: impl FnMut() -> std::io::Result<R>,
+            mut f: impl FnMut() -> std::io::Result<R>,
         ) -> std::io::Result<R> {
-            self.io.async_io(interest, f).await
+            // Through `try_io` of mio's type, as in `try_io`.
+            let attempt = || (*self.io).try_io(&mut f);
+            self.io.async_io(interest, attempt).await
         }
     };
 }
