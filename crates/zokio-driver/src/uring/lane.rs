@@ -237,6 +237,7 @@ impl Lane {
             return 0;
         };
         let mut count = 0;
+        let mut has_entered = false;
         loop {
             // SAFETY: the completion queue is ours while we hold its lock (invariant 1), and this
             // is the only view of it.
@@ -247,7 +248,13 @@ impl Lane {
                 self.retire(&completion, sink);
             }
             count += in_this_turn;
-            if !self.run_task_work(ring) && in_this_turn == 0 {
+            // Entered in vain: what is to be posted is for another thread to do, or was done and
+            // the kernel left its flag up, which it does when the thread that submitted has ended.
+            if has_entered && in_this_turn == 0 {
+                break;
+            }
+            has_entered = self.run_task_work(ring);
+            if !has_entered && in_this_turn == 0 {
                 break;
             }
         }
