@@ -387,6 +387,33 @@ fn many_at_once() {
 }
 
 #[test]
+fn many_orphans_leave_nothing() {
+    on_all(|| async {
+        let tasks: Vec<_> = (0..80)
+            .map(|number: u32| {
+                zokio::spawn(async move {
+                    // Ending by itself, killed at once, and killed while it is waited for.
+                    let mut command = if number % 3 == 0 {
+                        sh("true")
+                    } else {
+                        endless()
+                    };
+                    let mut child = command.kill_on_drop(number % 3 != 0).spawn().unwrap();
+                    let pid = child.id().unwrap();
+                    if number % 3 == 1 {
+                        assert!(timeout(IMPATIENCE, child.wait()).await.is_err());
+                    }
+                    pid
+                })
+            })
+            .collect();
+        for task in tasks {
+            no_entry(task.await.unwrap()).await;
+        }
+    });
+}
+
+#[test]
 fn descriptors_are_given_back() {
     if !Path::new("/proc/self/fd").exists() {
         return;
