@@ -124,10 +124,14 @@ fn try_io_looks_before_it_tries() {
     registration.attach(|_| None).unwrap();
     let mut tried = 0;
     let mut attempt = || {
-        let result = registration.try_io(Interest::READABLE, || {
-            tried += 1;
-            (&near).read(&mut [0; 8])
-        });
+        let result = registration.try_io(
+            Interest::READABLE,
+            |_| None,
+            || {
+                tried += 1;
+                (&near).read(&mut [0; 8])
+            },
+        );
         (result.map_err(|error| error.kind()), tried)
     };
     assert_eq!(attempt(), (Err(ErrorKind::WouldBlock), 0));
@@ -137,6 +141,49 @@ fn try_io_looks_before_it_tries() {
     assert_eq!(attempt(), (Ok(1), 1));
     assert_eq!(attempt(), (Err(ErrorKind::WouldBlock), 2));
     assert_eq!(attempt(), (Err(ErrorKind::WouldBlock), 2));
+}
+
+#[test]
+fn what_is_assumed_holds_until_an_attempt_blocks() {
+    let mut driver = driver(1);
+    let (near, mut far) = pair();
+    let mut registration = register(&driver.handle, &near);
+    registration.assume(Ready::READABLE | Ready::WRITABLE);
+    let (count, waker) = Count::new();
+    let mut cx = Context::from_waker(&waker);
+    let poll = |cx: &mut Context<'_>, direction| {
+        let polled = registration.poll_ready(cx, direction, |_| None);
+        polled.map(|event| event.unwrap().ready())
+    };
+    assert_eq!(poll(&mut cx, Direction::Read), Poll::Ready(Ready::READABLE));
+    assert_eq!(driver.handle.attached(0), 0);
+    let read =
+        || registration.try_io(Interest::READABLE, |_| None, || (&near).read(&mut [0; 8]));
+    assert_eq!(read().unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(driver.handle.attached(0), 1);
+    assert!(poll(&mut cx, Direction::Read).is_pending());
+    // That reading blocked says nothing of writing.
+    assert_eq!(
+        poll(&mut cx, Direction::Write),
+        Poll::Ready(Ready::WRITABLE)
+    );
+    far.write_all(b"x").unwrap();
+    park_until(&mut driver.workers[0], &count, 1);
+    assert_eq!(read().unwrap(), 1);
+}
+
+#[test]
+fn a_short_transfer_takes_an_assumption_back_and_attaches_nothing() {
+    let driver = driver(1);
+    let (near, _far) = pair();
+    let mut registration = register(&driver.handle, &near);
+    registration.assume(Ready::READABLE);
+    registration.clear_readiness(registration.event(BOTH));
+    assert_eq!(driver.handle.attached(0), 0);
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    let polled = registration.poll_ready(&mut cx, Direction::Read, |_| None);
+    assert!(polled.is_pending());
+    assert_eq!(driver.handle.attached(0), 1);
 }
 
 #[test]

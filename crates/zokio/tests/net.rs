@@ -1,6 +1,9 @@
 //! Sockets on a real runtime.
 
+use std::future::poll_fn;
 use std::io::ErrorKind;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use zokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use zokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket, lookup_host};
@@ -113,6 +116,98 @@ fn readiness_and_attempts() {
         drop(near);
         far.readable().await.unwrap();
         assert_eq!(far.try_read_buf(&mut vec).unwrap(), 0);
+    });
+}
+
+/// What one poll of a future brings.
+fn now<F: Future>(future: F) -> Option<F::Output> {
+    let mut cx = Context::from_waker(Waker::noop());
+    match std::pin::pin!(future).poll(&mut cx) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
+#[test]
+fn an_accepted_stream_counts_as_ready_until_it_blocks() {
+    on_both(|| async {
+        let (near, far) = connected().await;
+        assert!(now(far.readable()).is_some());
+        let blocked = far.try_read(&mut [0; 4]).unwrap_err();
+        assert_eq!(blocked.kind(), ErrorKind::WouldBlock);
+        assert!(now(far.readable()).is_none());
+        assert_eq!(far.try_write(b"x").unwrap(), 1);
+        // Of the other side nothing is assumed but that it has room.
+        assert!(now(near.writable()).is_some());
+        assert_eq!(near.try_write(b"there").unwrap(), 5);
+        far.readable().await.unwrap();
+        assert_eq!(far.try_read(&mut [0; 8]).unwrap(), 5);
+    });
+}
+
+#[test]
+fn every_task_that_waits_in_one_method_is_woken() {
+    const TASKS: u32 = 20;
+    on_both(|| async {
+        let listener = Arc::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let address = listener.local_addr().unwrap();
+        let tasks: Vec<_> = (0..TASKS)
+            .map(|_| {
+                let listener = listener.clone();
+                zokio::spawn(async move { listener.accept().await.unwrap().1 })
+            })
+            .collect();
+        zokio::time::sleep(Duration::from_millis(5)).await;
+        let mut streams = Vec::new();
+        for _ in 0..TASKS {
+            streams.push(TcpStream::connect(address).await.unwrap());
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_datagram_costs_one_unit_of_the_budget_and_looking_none() {
+    on_both(|| async {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        socket.connect(socket.local_addr().unwrap()).await.unwrap();
+        let mut polls = 0;
+        let mut exchange = std::pin::pin!(async {
+            for _ in 0..128 {
+                socket.writable().await.unwrap();
+                socket.send(b"x").await.unwrap();
+                socket.recv(&mut [0; 4]).await.unwrap();
+            }
+        });
+        poll_fn(|cx| {
+            polls += 1;
+            exchange.as_mut().poll(cx)
+        })
+        .await;
+        // The first poll has less than a whole budget: binding and connecting took of it.
+        assert!((2..=3).contains(&polls), "{polls} polls");
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_waiting_receiver_hears_that_the_peer_is_not_there() {
+    on_both(|| async {
+        let gone = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let nobody = gone.local_addr().unwrap();
+        drop(gone);
+        let socket = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+        socket.connect(nobody).await.unwrap();
+        let receiver = {
+            let socket = socket.clone();
+            zokio::spawn(async move { socket.recv(&mut [0; 4]).await })
+        };
+        zokio::time::sleep(Duration::from_millis(5)).await;
+        socket.send(b"anybody?").await.unwrap();
+        let refused = receiver.await.unwrap().unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
     });
 }
 

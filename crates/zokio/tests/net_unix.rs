@@ -63,6 +63,65 @@ fn pipes_know_their_ends() {
 }
 
 #[test]
+fn a_named_pipe_that_nobody_has_opened_for_writing_has_not_ended() {
+    let path = std::env::temp_dir().join(format!("zokio-net-unix-{}.pipe", std::process::id()));
+    let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+    // SAFETY: the name is a string that ends with a zero.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    run(async {
+        let mut receiver = pipe::OpenOptions::new().open_receiver(&path).unwrap();
+        let reader = zokio::spawn(async move {
+            let mut received = Vec::new();
+            receiver.read_to_end(&mut received).await.unwrap();
+            received
+        });
+        zokio::task::yield_now().await;
+        let mut sender = pipe::OpenOptions::new().open_sender(&path).unwrap();
+        sender.write_all(b"through a path").await.unwrap();
+        drop(sender);
+        assert_eq!(reader.await.unwrap(), b"through a path");
+    });
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn a_pipe_that_would_block_is_not_tried_until_it_is_ready() {
+    run(async {
+        let (sender, receiver) = pipe::pipe().unwrap();
+        assert_eq!(sender.try_io(|| Ok(1)).unwrap(), 1);
+        let blocked = || std::io::Result::<()>::Err(ErrorKind::WouldBlock.into());
+        assert!(sender.try_io(blocked).is_err());
+        assert!(sender.try_io(|| Ok(())).is_err());
+        assert!(receiver.try_io(|| Ok(())).is_err());
+        sender.writable().await.unwrap();
+        assert_eq!(sender.try_write(b"x").unwrap(), 1);
+        receiver.readable().await.unwrap();
+        assert_eq!(receiver.try_read(&mut [0; 4]).unwrap(), 1);
+    });
+}
+
+#[test]
+fn the_ends_of_a_pair_have_room_and_nothing_to_read() {
+    run(async {
+        let (near, far) = zokio::net::UnixStream::pair().unwrap();
+        assert!(now(near.writable()).is_some());
+        assert!(now(near.readable()).is_none());
+        assert_eq!(near.try_write(b"there").unwrap(), 5);
+        far.readable().await.unwrap();
+        assert_eq!(far.try_read(&mut [0; 8]).unwrap(), 5);
+    });
+}
+
+/// What one poll of a future brings.
+fn now<F: Future>(future: F) -> Option<F::Output> {
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut cx) {
+        std::task::Poll::Ready(output) => Some(output),
+        std::task::Poll::Pending => None,
+    }
+}
+
+#[test]
 fn a_guard_remembers_that_nothing_is_left() {
     run(async {
         let (near, mut far) = watched();
@@ -81,6 +140,33 @@ fn a_guard_remembers_that_nothing_is_left() {
             .async_io(Interest::READABLE, |mut near| near.read(&mut buf))
             .await;
         assert_eq!(read.unwrap(), 4);
+    });
+}
+
+#[test]
+fn exclusive_access_waits_on_any_thread() {
+    /// A descriptor that may move between threads, but not be shared.
+    struct Unshared(UnixStream, std::cell::Cell<u32>);
+    impl std::os::fd::AsRawFd for Unshared {
+        fn as_raw_fd(&self) -> std::os::fd::RawFd {
+            self.0.as_raw_fd()
+        }
+    }
+    async fn wait(mut fd: AsyncFd<Unshared>) -> u32 {
+        let mut guard = fd.writable_mut().await.unwrap();
+        guard.get_inner_mut().1.set(1);
+        drop(guard);
+        fd.async_io_mut(Interest::WRITABLE, |fd| Ok(fd.1.get() + 1))
+            .await
+            .unwrap()
+    }
+    run(async {
+        let (near, _far) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        // SAFETY: the stream keeps its descriptor until it is dropped.
+        let fd = unsafe { AsyncFd::register(Unshared(near, std::cell::Cell::new(0))) }.unwrap();
+        // Spawning asks for a future that is `Send`.
+        assert_eq!(zokio::spawn(wait(fd)).await.unwrap(), 2);
     });
 }
 

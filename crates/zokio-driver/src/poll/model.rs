@@ -4,7 +4,7 @@
 //! block. Reapers put bytes there and report it, as the system and a drain do together.
 
 use super::ready::{Interest, Ready};
-use super::scheduled::{Direction, ScheduledIo};
+use super::scheduled::{Direction, ReadyEvent, ScheduledIo};
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Wake, Waker};
@@ -204,5 +204,33 @@ fn shutdown_reaches_a_waiter() {
         };
         assert!(event.is_shutdown());
         driver.join().unwrap();
+    });
+}
+
+/// A reader tries a source before it is attached, and takes back what was assumed of it only after a
+/// reaper may have reported: the report stays.
+#[test]
+fn no_event_is_lost_to_an_assumption_taken_back() {
+    model(|| {
+        let shared = Arc::new((ScheduledIo::new(), AtomicU32::new(0)));
+        let (io, bytes) = &*shared;
+        let event = ReadyEvent::assume(Direction::Read.mask());
+        assert!(!take(bytes));
+        io.assume(Ready::READABLE);
+        let reaper = {
+            let shared = shared.clone();
+            thread::spawn(move || arrive(&shared.0, &shared.1))
+        };
+        io.clear(event);
+        let (parker, waker) = parking_waker();
+        let mut cx = Context::from_waker(&waker);
+        loop {
+            match io.poll_ready(&mut cx, Direction::Read) {
+                Poll::Ready(_) if take(bytes) => break,
+                Poll::Ready(event) => io.clear(event),
+                Poll::Pending => parker.park(),
+            }
+        }
+        reaper.join().unwrap();
     });
 }

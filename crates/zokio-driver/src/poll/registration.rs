@@ -5,8 +5,15 @@
 //! for its readiness without trying: to the set of the worker that does so. An accept loop
 //! therefore does not gather every connection on its own worker.
 //!
-//! Until then every operation is tried at once: readiness is assumed. Afterwards an operation is
-//! tried only while the source's readiness says so.
+//! Until then every operation is tried at once. Afterwards an operation is tried only while the
+//! source's readiness says so.
+//!
+//! Who asks for readiness instead of trying is answered by the set, so the source is attached, unless
+//! the answer can be assumed: whoever makes a source says what it is very likely ready for
+//! ([`Registration::assume`]; a connection that was just made has room to send). An attempt that
+//! would block takes the assumption of its direction back. What is left of it when the source is
+//! attached is what the source starts out with there: that reading blocked does not keep the next
+//! write from being tried. A wrong assumption costs one attempt.
 //!
 //! No edge is lost on the way. An operation that would block was tried before the source was
 //! attached; attaching reports what the source is ready for at that moment as an event (invariant
@@ -27,6 +34,7 @@ use crate::sys;
 use std::io;
 use std::task::{Context, Poll, ready};
 use zokio_base::slab::Key;
+use zokio_base::sync::atomic::{AtomicU64, Ordering};
 use zokio_base::sync::{Arc, Mutex, OnceLock};
 
 /// Where a source is attached.
@@ -46,6 +54,10 @@ pub struct Registration {
     driver: DriverHandle,
     source: sys::SourceId,
     interest: Interest,
+    /// What the source counts as ready for until it is attached: bits of [`Ready`]. Relaxed
+    /// everywhere: they are a guess, and order nothing. A bit that is taken away while the source is
+    /// being attached may survive in its readiness, and costs one attempt there.
+    assumed: AtomicU64,
     attached: OnceLock<Attached>,
     /// Held while the source is being attached (invariant 1).
     attaching: Mutex<()>,
@@ -59,9 +71,28 @@ impl Registration {
             driver,
             source,
             interest,
+            assumed: AtomicU64::new(Ready::EMPTY.bits()),
             attached: OnceLock::new(),
             attaching: Mutex::new(()),
         }
+    }
+
+    /// Has the source count as ready for `ready`, until an attempt would block.
+    pub fn assume(&mut self, ready: Ready) {
+        match self.attached.get() {
+            Some(attached) => attached.io.assume(ready),
+            // Relaxed: see the field.
+            None => self.assumed.store(ready.bits(), Ordering::Relaxed),
+        }
+    }
+
+    /// What can be said of `mask` without attaching the source.
+    fn assumption(&self, mask: Ready) -> Option<ReadyEvent> {
+        if self.attached.get().is_some() {
+            return None;
+        }
+        let ready = Ready::from_bits(self.assumed.load(Ordering::Relaxed)) & mask;
+        (!ready.is_empty()).then(|| ReadyEvent::assume(ready))
     }
 
     /// The driver that this belongs to.
@@ -131,7 +162,9 @@ impl Registration {
             return Ok(attached);
         }
         let index = self.driver.pick_set(worker);
-        let (io, key) = self.driver.set(index).enter(self.interest, register)?;
+        let assumed = Ready::from_bits(self.assumed.load(Ordering::Relaxed));
+        let set = self.driver.set(index);
+        let (io, key) = set.enter(self.interest, assumed, register)?;
         Ok(self.attached.get_or_init(|| Attached {
             io,
             key,
@@ -150,16 +183,13 @@ impl Registration {
         direction: Direction,
         worker: impl FnOnce(&DriverHandle) -> Option<usize>,
     ) -> Poll<io::Result<ReadyEvent>> {
-        let attached = match self.attached(worker) {
-            Ok(attached) => attached,
-            Err(error) => return Poll::Ready(Err(error)),
-        };
-        let event = ready!(attached.io.poll_ready(cx, direction));
-        Poll::Ready(if event.is_shutdown() {
-            Err(gone())
-        } else {
-            Ok(event)
-        })
+        if let Some(event) = self.assumption(direction.mask()) {
+            return Poll::Ready(Ok(event));
+        }
+        match self.attached(worker) {
+            Ok(attached) => attached.poll_ready(cx, direction),
+            Err(error) => Poll::Ready(Err(error)),
+        }
     }
 
     /// As [`poll_ready`](Self::poll_ready), but a source that is not attached counts as ready:
@@ -170,14 +200,14 @@ impl Registration {
         cx: &mut Context<'_>,
         direction: Direction,
     ) -> Poll<io::Result<ReadyEvent>> {
-        if self.attached.get().is_none() {
-            return Poll::Ready(Ok(ReadyEvent::assume(direction.mask())));
+        match self.attached.get() {
+            Some(attached) => attached.poll_ready(cx, direction),
+            None => Poll::Ready(Ok(ReadyEvent::assume(direction.mask()))),
         }
-        self.poll_ready(cx, direction, |_| None)
     }
 
-    /// Takes back what `event` said: an operation would have blocked. Attaches the source if the
-    /// event was assumed.
+    /// Takes back what `event` said: an operation would have blocked. From here on the set says what
+    /// the source is ready for: attaches it, if it is not.
     ///
     /// # Errors
     /// As [`attach`](Self::attach).
@@ -187,21 +217,24 @@ impl Registration {
         event: ReadyEvent,
         worker: impl FnOnce(&DriverHandle) -> Option<usize>,
     ) -> io::Result<()> {
-        if event.is_assumed() {
-            return self.attach(worker);
-        }
         self.clear_readiness(event);
+        if self.attached.get().is_none() {
+            // Somebody else may have attached it since, with the assumption still in place.
+            self.attached(worker)?.io.clear(event);
+        }
         Ok(())
     }
 
-    /// Takes back what `event` said, unless something happened since. Does nothing to an assumed
-    /// event.
+    /// Takes back what `event` said, unless something happened since.
     #[inline]
     pub fn clear_readiness(&self, event: ReadyEvent) {
-        if let Some(attached) = self.attached.get() {
-            if !event.is_assumed() {
-                attached.io.clear(event);
-            }
+        match self.attached.get() {
+            Some(attached) => attached.io.clear(event),
+            // Relaxed: see the field.
+            None => drop(
+                self.assumed
+                    .fetch_and(!event.ready().bits(), Ordering::Relaxed),
+            ),
         }
     }
 
@@ -249,6 +282,7 @@ impl Registration {
     pub fn try_io<R>(
         &self,
         interest: Interest,
+        worker: impl FnOnce(&DriverHandle) -> Option<usize>,
         operation: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R> {
         let event = self.event(interest);
@@ -257,7 +291,8 @@ impl Registration {
         }
         match operation() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.clear_readiness(event);
+                // If the source cannot be attached, whoever waits for it is told.
+                let _ = self.would_block(event, worker);
                 Err(io::ErrorKind::WouldBlock.into())
             }
             result => result,
@@ -276,6 +311,9 @@ impl Registration {
         interest: Interest,
         worker: impl FnOnce(&DriverHandle) -> Option<usize>,
     ) -> io::Result<ReadyEvent> {
+        if let Some(event) = self.assumption(Ready::from_interest(interest)) {
+            return Ok(event);
+        }
         let event = self.attached(worker)?.io.readiness(interest).await;
         if event.is_shutdown() {
             return Err(gone());
@@ -315,6 +353,20 @@ impl Registration {
 }
 
 impl Attached {
+    #[inline]
+    fn poll_ready(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+    ) -> Poll<io::Result<ReadyEvent>> {
+        let event = ready!(self.io.poll_ready(cx, direction));
+        Poll::Ready(if event.is_shutdown() {
+            Err(gone())
+        } else {
+            Ok(event)
+        })
+    }
+
     fn leave(
         self,
         driver: &DriverHandle,

@@ -64,8 +64,6 @@ impl Direction {
 pub struct ReadyEvent {
     tick: u64,
     ready: Ready,
-    /// The source is in no readiness set yet, so readiness is assumed, not known.
-    assumed: bool,
     shutdown: bool,
 }
 
@@ -86,16 +84,12 @@ impl ReadyEvent {
         self.shutdown
     }
 
-    pub(crate) fn is_assumed(&self) -> bool {
-        self.assumed
-    }
-
-    /// For a source that is in no set yet: try, and see.
+    /// For a source that is in no set yet: try, and see. The tick is that of a source that no event
+    /// has come for, so clearing such an event never takes a real one away.
     pub(crate) fn assume(ready: Ready) -> Self {
         Self {
             tick: 0,
             ready,
-            assumed: true,
             shutdown: false,
         }
     }
@@ -104,7 +98,6 @@ impl ReadyEvent {
         Self {
             tick: TICK.get(word),
             ready: Ready::from_bits(READY.get(word)) & mask,
-            assumed: false,
             shutdown: SHUTDOWN.get(word) != 0,
         }
     }
@@ -175,6 +168,11 @@ impl ScheduledIo {
         let _ = self
             .word
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, change);
+    }
+
+    /// Has the source start out with `ready`, before the first event and before anybody waits.
+    pub(crate) fn assume(&self, ready: Ready) {
+        self.update(|word| Some(word | ready.bits()));
     }
 
     /// Adds `ready`. To be followed by [`take_wakers`](Self::take_wakers).

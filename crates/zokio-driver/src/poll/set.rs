@@ -185,13 +185,16 @@ impl Set {
         debug_assert!(taken_out.is_ok(), "only what is nested is taken out");
     }
 
-    /// Enters a source and registers it through `register` (invariant 4).
+    /// Enters a source, which counts as ready for `assumed`, and registers it through `register`
+    /// (invariant 4).
     pub(crate) fn enter(
         &self,
         interest: Interest,
+        assumed: Ready,
         register: impl FnOnce(&mio::Registry, Token, mio::Interest) -> io::Result<()>,
     ) -> io::Result<(Arc<ScheduledIo>, Key)> {
         let io = Arc::new(ScheduledIo::new());
+        io.assume(assumed);
         let key = {
             let mut entries = self.entries.lock();
             if entries.shutdown {

@@ -1,6 +1,6 @@
 //! [`AsyncFd`]: readiness of any descriptor.
 
-use crate::io_driver::{driver, interest_of, ready_from, ready_of, worker};
+use crate::io_driver::{attempt, driver, interest_of, ready_from, ready_of, worker};
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -246,13 +246,6 @@ impl<T: AsRawFd> AsyncFd<T> {
         }
     }
 
-    async fn event(&self, interest: Interest) -> io::Result<ReadyEvent> {
-        coop::consume_budget().await;
-        self.registration
-            .readiness(interest_of(interest), worker)
-            .await
-    }
-
     /// Waits until the descriptor is ready for a part of `interest`. Any number of tasks may wait.
     ///
     /// # Errors
@@ -261,7 +254,7 @@ impl<T: AsRawFd> AsyncFd<T> {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn ready(&self, interest: Interest) -> io::Result<AsyncFdReadyGuard<'_, T>> {
-        let event = self.event(interest).await?;
+        let event = wait(&self.registration, interest).await?;
         Ok(self.guard(event))
     }
 
@@ -276,7 +269,7 @@ impl<T: AsRawFd> AsyncFd<T> {
         &mut self,
         interest: Interest,
     ) -> io::Result<AsyncFdReadyMutGuard<'_, T>> {
-        let event = self.event(interest).await?;
+        let event = wait(&self.registration, interest).await?;
         Ok(self.guard_mut(event))
     }
 
@@ -342,8 +335,8 @@ impl<T: AsRawFd> AsyncFd<T> {
         mut f: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
         loop {
-            let event = self.event(interest).await?;
-            match f(self.get_ref()) {
+            let event = wait(&self.registration, interest).await?;
+            match attempt(|| f(self.get_ref())).await {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.registration.clear_readiness(event);
                 }
@@ -365,8 +358,8 @@ impl<T: AsRawFd> AsyncFd<T> {
         mut f: impl FnMut(&mut T) -> io::Result<R>,
     ) -> io::Result<R> {
         loop {
-            let event = self.event(interest).await?;
-            match f(self.get_mut()) {
+            let event = wait(&self.registration, interest).await?;
+            match attempt(|| f(self.get_mut())).await {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.registration.clear_readiness(event);
                 }
@@ -385,7 +378,7 @@ impl<T: AsRawFd> AsyncFd<T> {
         f: impl FnOnce(&T) -> io::Result<R>,
     ) -> io::Result<R> {
         self.registration
-            .try_io(interest_of(interest), || f(self.get_ref()))
+            .try_io(interest_of(interest), worker, || f(self.get_ref()))
     }
 
     /// As [`try_io`](Self::try_io), with exclusive access.
@@ -402,8 +395,14 @@ impl<T: AsRawFd> AsyncFd<T> {
             inner,
         } = self;
         let inner = inner.as_mut().expect(TAKEN);
-        registration.try_io(interest_of(interest), || f(inner))
+        registration.try_io(interest_of(interest), worker, || f(inner))
     }
+}
+
+/// Waits for `interest`. A function of the registration alone, so that whoever has exclusive access can
+/// wait on any thread although the object may not be shared between threads.
+async fn wait(registration: &Registration, interest: Interest) -> io::Result<ReadyEvent> {
+    registration.readiness(interest_of(interest), worker).await
 }
 
 impl<T: AsRawFd> AsRawFd for AsyncFd<T> {

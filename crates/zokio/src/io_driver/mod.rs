@@ -25,15 +25,20 @@ pub(crate) use system::IoSource;
 
 use bytes::BufMut;
 use std::fmt;
+use std::future::poll_fn;
 use std::io::{self, ErrorKind, IoSlice};
 use std::mem::MaybeUninit;
 use std::task::{Context, Poll, ready};
-use zokio_driver::{Direction, DriverHandle, Interest as DriverInterest};
+use zokio_driver::{Direction, DriverHandle, Interest as DriverInterest, Ready as DriverReady};
 use zokio_io::{Interest, ReadBuf, Ready};
 use zokio_task::coop;
 
 /// What a source waits for unless it can only be read or only be written.
 pub(crate) const BOTH: DriverInterest = DriverInterest::READABLE.add(DriverInterest::WRITABLE);
+
+/// What receiving a datagram waits for: an answer of the network to what was sent earlier is an error
+/// of the socket, and told to the receiver.
+pub(crate) const RECEIVABLE: Interest = Interest::READABLE.add(Interest::ERROR);
 
 impl<E: fmt::Debug> fmt::Debug for IoSource<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,6 +55,12 @@ impl<E> std::ops::Deref for IoSource<E> {
 }
 
 impl<E> IoSource<E> {
+    /// The source, counting as ready for `ready` until an attempt would block.
+    pub(crate) fn assuming(mut self, ready: DriverReady) -> Self {
+        self.registration.assume(ready);
+        self
+    }
+
     /// The driver that the source is tied to.
     pub(crate) fn driver(&self) -> &DriverHandle {
         self.registration.driver()
@@ -156,9 +167,9 @@ impl<E> IoSource<E> {
         self.poll_transfer(cx, Direction::Write, len, write)
     }
 
-    /// Waits for `interest`.
+    /// Waits for `interest`, at no cost to the budget: looking is not progress. Tasks may wait at
+    /// once.
     pub(crate) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        coop::consume_budget().await;
         let event = self
             .registration
             .readiness(interest_of(interest), worker)
@@ -172,24 +183,26 @@ impl<E> IoSource<E> {
         interest: Interest,
         operation: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R> {
-        self.registration.try_io(interest_of(interest), operation)
+        self.registration
+            .try_io(interest_of(interest), worker, operation)
     }
 
-    /// Runs `operation` until it does not block, waiting for `interest` in between.
+    /// Runs `operation` until it does not block, waiting for `interest` in between. Any number of
+    /// tasks may be at it at once, and each of them is woken: methods that take `&self` and are
+    /// `async` stand on this, while the poll functions have one waiter for each direction.
     pub(crate) async fn async_io<R>(
         &self,
         interest: Interest,
         mut operation: impl FnMut() -> io::Result<R>,
     ) -> io::Result<R> {
         let interest = interest_of(interest);
-        coop::consume_budget().await;
         loop {
             // What is not attached yet is tried at once; afterwards only what is ready is.
             let mut event = self.registration.event(interest);
             if event.is_shutdown() || event.ready().is_empty() {
                 event = self.registration.readiness(interest, worker).await?;
             }
-            match operation() {
+            match attempt(&mut operation).await {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.registration.would_block(event, worker)?;
                 }
@@ -197,6 +210,19 @@ impl<E> IoSource<E> {
             }
         }
     }
+}
+
+/// Runs `operation` once, for one unit of the task's budget unless it would block.
+pub(crate) async fn attempt<R>(mut operation: impl FnMut() -> io::Result<R>) -> io::Result<R> {
+    poll_fn(|cx| {
+        let unit = ready!(coop::poll_proceed(cx));
+        let result = operation();
+        if !matches!(&result, Err(error) if error.kind() == ErrorKind::WouldBlock) {
+            unit.made_progress();
+        }
+        Poll::Ready(result)
+    })
+    .await
 }
 
 /// The unfilled part of a buffer, whose bytes may be uninitialised.

@@ -33,6 +33,11 @@ impl<E: AsRawFd> IoSource<E> {
         Ok(Self { registration, io })
     }
 
+    /// Has the set watch the object from now on: what is then tried is what the set says is ready.
+    pub(crate) fn attach(&self) -> io::Result<()> {
+        self.registration.attach(super::worker)
+    }
+
     /// Unties the object.
     pub(crate) fn into_inner(self) -> io::Result<E> {
         let Self {

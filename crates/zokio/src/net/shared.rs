@@ -840,7 +840,8 @@ macro_rules! datagram_methods {
         /// # Cancel safety
         /// If the future is dropped before it completes, nothing was sent.
         pub async fn send(&self, buf: &[u8]) -> std::io::Result<usize> {
-            std::future::poll_fn(|cx| self.poll_send(cx, buf)).await
+            let send = || self.io.send(buf);
+            self.io.async_io(zokio_io::Interest::WRITABLE, send).await
         }
 
         /// Polls for sending a datagram to the connected peer. Of several tasks that poll for
@@ -874,11 +875,10 @@ macro_rules! datagram_methods {
         /// # Cancel safety
         /// If the future is dropped before it completes, no datagram was taken.
         pub async fn recv(&self, buf: &mut [u8]) -> std::io::Result<usize> {
-            std::future::poll_fn(|cx| {
-                self.io
-                    .poll_io(cx, zokio_driver::Direction::Read, || self.io.recv(buf))
-            })
-            .await
+            let receive = || self.io.recv(buf);
+            self.io
+                .async_io(crate::io_driver::RECEIVABLE, receive)
+                .await
         }
 
         /// Polls for a datagram. Of several tasks that poll for reading, the last is woken.
@@ -911,11 +911,8 @@ macro_rules! datagram_methods {
         /// # Cancel safety
         /// As [`recv`](Self::recv).
         pub async fn recv_buf<B: bytes::BufMut>(&self, buf: &mut B) -> std::io::Result<usize> {
-            let received = std::future::poll_fn(|cx| {
-                self.io.poll_io(cx, zokio_driver::Direction::Read, || {
-                    self.recv_raw(crate::io_driver::spare(buf))
-                })
-            });
+            let receive = || self.recv_raw(crate::io_driver::spare(buf));
+            let received = self.io.async_io(crate::io_driver::RECEIVABLE, receive);
             let len = received.await?;
             crate::io_driver::advance(buf, len);
             Ok(len)

@@ -2,16 +2,15 @@
 
 use super::ToSocketAddrs;
 use super::addr::{no_address, resolve};
-use crate::io_driver::{BOTH, IoSource, advance, spare};
+use crate::io_driver::{BOTH, IoSource, RECEIVABLE, advance, spare};
 use bytes::BufMut;
 use socket2::{SockAddr, SockRef};
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll};
-use zokio_driver::Direction;
+use zokio_driver::{Direction, Ready};
 use zokio_io::{Interest, ReadBuf};
 
 /// A UDP socket.
@@ -56,6 +55,8 @@ impl UdpSocket {
     #[track_caller]
     fn new(socket: mio::net::UdpSocket) -> io::Result<UdpSocket> {
         let io = IoSource::new(socket, BOTH)?;
+        // Nearly always: there is no peer to wait for.
+        let io = io.assuming(Ready::WRITABLE);
         Ok(UdpSocket { io })
     }
 
@@ -156,7 +157,8 @@ impl UdpSocket {
     /// If the future is dropped before it completes, nothing was sent.
     pub async fn send_to<A: ToSocketAddrs>(&self, buf: &[u8], target: A) -> io::Result<usize> {
         let target = resolve(target).await?.next().ok_or_else(no_address)?;
-        poll_fn(|cx| self.poll_send_to(cx, buf, target)).await
+        let send = || self.io.send_to(buf, target);
+        self.io.async_io(Interest::WRITABLE, send).await
     }
 
     /// Polls for sending a datagram. Of several tasks that poll for writing, the last is woken.
@@ -190,11 +192,8 @@ impl UdpSocket {
     /// # Cancel safety
     /// If the future is dropped before it completes, no datagram was taken.
     pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        poll_fn(|cx| {
-            self.io
-                .poll_io(cx, Direction::Read, || self.io.recv_from(buf))
-        })
-        .await
+        let receive = || self.io.recv_from(buf);
+        self.io.async_io(RECEIVABLE, receive).await
     }
 
     /// Polls for a datagram. Of several tasks that poll for reading, the last is woken.
@@ -226,11 +225,8 @@ impl UdpSocket {
     /// # Cancel safety
     /// As [`recv_from`](Self::recv_from).
     pub async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
-        let received = poll_fn(|cx| {
-            self.io
-                .poll_io(cx, Direction::Read, || self.recv_from_raw(spare(buf)))
-        });
-        let (len, from) = received.await?;
+        let receive = || self.recv_from_raw(spare(buf));
+        let (len, from) = self.io.async_io(RECEIVABLE, receive).await?;
         advance(buf, len);
         Ok((len, from))
     }
@@ -258,7 +254,8 @@ impl UdpSocket {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.io.poll_io(cx, Direction::Read, || self.io.peek(buf))).await
+        let peek = || self.io.peek(buf);
+        self.io.async_io(RECEIVABLE, peek).await
     }
 
     /// Polls for looking at the next datagram of the connected peer.
@@ -287,11 +284,8 @@ impl UdpSocket {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        poll_fn(|cx| {
-            self.io
-                .poll_io(cx, Direction::Read, || self.io.peek_from(buf))
-        })
-        .await
+        let peek = || self.io.peek_from(buf);
+        self.io.async_io(RECEIVABLE, peek).await
     }
 
     /// Polls for looking at the next datagram and its sender's address.
@@ -326,7 +320,8 @@ impl UdpSocket {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn peek_sender(&self) -> io::Result<SocketAddr> {
-        poll_fn(|cx| self.poll_peek_sender(cx)).await
+        let peek = || self.peek_sender_raw();
+        self.io.async_io(RECEIVABLE, peek).await
     }
 
     /// Polls for a datagram and returns its sender's address.

@@ -5,11 +5,11 @@ use crate::io_driver::IoSource;
 use crate::net::ToSocketAddrs;
 use crate::net::addr::{no_address, resolve};
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::net::{self, SocketAddr};
 use std::task::{Context, Poll};
-use zokio_driver::{Direction, Interest};
+use zokio_driver::{Direction, Interest as DriverInterest};
+use zokio_io::Interest;
 
 /// A TCP socket that listens for connections.
 ///
@@ -53,7 +53,7 @@ impl TcpListener {
 
     #[track_caller]
     pub(crate) fn new(listener: mio::net::TcpListener) -> io::Result<TcpListener> {
-        let io = IoSource::new(listener, Interest::READABLE)?;
+        let io = IoSource::new(listener, DriverInterest::READABLE)?;
         Ok(TcpListener { io })
     }
 
@@ -66,7 +66,16 @@ impl TcpListener {
     /// # Cancel safety
     /// If the future is dropped before it completes, no connection was taken.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        poll_fn(|cx| self.poll_accept(cx)).await
+        let accept = || self.io.accept();
+        let accepted = self.io.async_io(Interest::READABLE, accept).await?;
+        self.accepted(accepted)
+    }
+
+    fn accepted(
+        &self,
+        (stream, peer): (mio::net::TcpStream, SocketAddr),
+    ) -> io::Result<(TcpStream, SocketAddr)> {
+        Ok((TcpStream::accepted(stream, self.io.driver())?, peer))
     }
 
     /// Polls for a connection. Of several tasks that poll, the last is woken.
@@ -76,10 +85,7 @@ impl TcpListener {
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         self.io
             .poll_io(cx, Direction::Read, || self.io.accept())
-            .map(|accepted| {
-                let (stream, peer) = accepted?;
-                Ok((TcpStream::with_driver(stream, self.io.driver())?, peer))
-            })
+            .map(|accepted| self.accepted(accepted?))
     }
 
     /// Takes over a listener of the standard library, which must be in non-blocking mode.

@@ -11,8 +11,8 @@ use std::io;
 use std::net::{self, SocketAddr};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use zokio_driver::{Direction, DriverHandle};
-use zokio_io::ReadBuf;
+use zokio_driver::{Direction, DriverHandle, Ready};
+use zokio_io::{Interest, ReadBuf};
 use zokio_task::coop;
 
 /// A TCP connection.
@@ -63,13 +63,15 @@ impl TcpStream {
 
     /// Waits until a connection that was begun is there.
     pub(crate) async fn finish_connect(stream: mio::net::TcpStream) -> io::Result<TcpStream> {
-        let stream = TcpStream::new(stream)?;
+        let mut stream = TcpStream::new(stream)?;
         coop::consume_budget().await;
         // Many a connection to this very host is there at once, which saves waiting for it.
         if let Some(error) = stream.io.take_error()? {
             return Err(error);
         }
         if stream.io.peer_addr().is_ok() {
+            // What was just made has room to send.
+            stream.io = stream.io.assuming(Ready::WRITABLE);
             return Ok(stream);
         }
         poll_fn(|cx| stream.io.poll_ready(cx, Direction::Write)).await?;
@@ -85,13 +87,16 @@ impl TcpStream {
         Ok(TcpStream { io })
     }
 
-    /// A stream that belongs to the driver of the listener that accepted it.
-    pub(super) fn with_driver(
+    /// A stream that belongs to the driver of the listener that accepted it. It has room to send,
+    /// and often the peer has already sent something.
+    pub(super) fn accepted(
         stream: mio::net::TcpStream,
         driver: &DriverHandle,
     ) -> io::Result<TcpStream> {
         let io = IoSource::with_driver(stream, BOTH, driver.clone())?;
-        Ok(TcpStream { io })
+        Ok(TcpStream {
+            io: io.assuming(Ready::READABLE | Ready::WRITABLE),
+        })
     }
 
     /// Takes over a stream of the standard library, which must be in non-blocking mode.
@@ -146,7 +151,8 @@ impl TcpStream {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.io.poll_io(cx, Direction::Read, || self.io.peek(buf))).await
+        let peek = || self.io.peek(buf);
+        self.io.async_io(Interest::READABLE, peek).await
     }
 
     /// Polls for bytes to look at, which are then in the filled part of `buf`.

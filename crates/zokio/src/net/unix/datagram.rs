@@ -1,18 +1,17 @@
 //! [`UnixDatagram`]: datagrams between processes of one host.
 
 use super::SocketAddr;
-use crate::io_driver::{BOTH, IoSource, advance, spare};
+use crate::io_driver::{BOTH, IoSource, RECEIVABLE, advance, spare};
 use bytes::BufMut;
 use socket2::SockRef;
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::os::unix::net;
 use std::path::Path;
 use std::task::{Context, Poll};
-use zokio_driver::Direction;
+use zokio_driver::{Direction, Ready};
 use zokio_io::{Interest, ReadBuf};
 
 /// A Unix-domain socket for datagrams. All methods take `&self`, so tasks can share it in an `Arc`.
@@ -74,6 +73,8 @@ impl UnixDatagram {
     #[track_caller]
     fn new(socket: mio::net::UnixDatagram) -> io::Result<UnixDatagram> {
         let io = IoSource::new(socket, BOTH)?;
+        // Nearly always: only a peer that does not keep up makes a sender wait.
+        let io = io.assuming(Ready::WRITABLE);
         Ok(UnixDatagram { io })
     }
 
@@ -169,7 +170,8 @@ impl UnixDatagram {
     where
         P: AsRef<Path>,
     {
-        poll_fn(|cx| self.poll_send_to(cx, buf, target.as_ref())).await
+        let send = || self.io.send_to(buf, target.as_ref());
+        self.io.async_io(Interest::WRITABLE, send).await
     }
 
     /// Polls for sending a datagram. Of several tasks that poll for writing, the last is woken.
@@ -210,11 +212,8 @@ impl UnixDatagram {
     /// # Cancel safety
     /// If the future is dropped before it completes, no datagram was taken.
     pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let (len, from) = poll_fn(|cx| {
-            self.io
-                .poll_io(cx, Direction::Read, || self.io.recv_from(buf))
-        })
-        .await?;
+        let receive = || self.io.recv_from(buf);
+        let (len, from) = self.io.async_io(RECEIVABLE, receive).await?;
         Ok((len, SocketAddr(from)))
     }
 
@@ -249,11 +248,8 @@ impl UnixDatagram {
     /// # Cancel safety
     /// As [`recv_from`](Self::recv_from).
     pub async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
-        let received = poll_fn(|cx| {
-            self.io
-                .poll_io(cx, Direction::Read, || self.recv_from_raw(spare(buf)))
-        });
-        let (len, from) = received.await?;
+        let receive = || self.recv_from_raw(spare(buf));
+        let (len, from) = self.io.async_io(RECEIVABLE, receive).await?;
         advance(buf, len);
         Ok((len, from))
     }

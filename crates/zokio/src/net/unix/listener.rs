@@ -3,12 +3,12 @@
 use super::{SocketAddr, UnixStream};
 use crate::io_driver::IoSource;
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::os::unix::net;
 use std::path::Path;
 use std::task::{Context, Poll};
-use zokio_driver::{Direction, Interest};
+use zokio_driver::{Direction, Interest as DriverInterest};
+use zokio_io::Interest;
 
 /// A Unix-domain socket that listens for connections.
 ///
@@ -57,7 +57,7 @@ impl UnixListener {
 
     #[track_caller]
     pub(super) fn new(listener: mio::net::UnixListener) -> io::Result<UnixListener> {
-        let io = IoSource::new(listener, Interest::READABLE)?;
+        let io = IoSource::new(listener, DriverInterest::READABLE)?;
         Ok(UnixListener { io })
     }
 
@@ -69,7 +69,17 @@ impl UnixListener {
     /// # Cancel safety
     /// If the future is dropped before it completes, no connection was taken.
     pub async fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
-        poll_fn(|cx| self.poll_accept(cx)).await
+        let accept = || self.io.accept();
+        let accepted = self.io.async_io(Interest::READABLE, accept).await?;
+        self.accepted(accepted)
+    }
+
+    fn accepted(
+        &self,
+        (stream, peer): (mio::net::UnixStream, net::SocketAddr),
+    ) -> io::Result<(UnixStream, SocketAddr)> {
+        let stream = UnixStream::accepted(stream, self.io.driver())?;
+        Ok((stream, SocketAddr(peer)))
     }
 
     /// Polls for a connection. Of several tasks that poll, the last is woken.
@@ -79,11 +89,7 @@ impl UnixListener {
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
         self.io
             .poll_io(cx, Direction::Read, || self.io.accept())
-            .map(|accepted| {
-                let (stream, peer) = accepted?;
-                let stream = UnixStream::with_driver(stream, self.io.driver())?;
-                Ok((stream, SocketAddr(peer)))
-            })
+            .map(|accepted| self.accepted(accepted?))
     }
 
     /// Takes over a listener of the standard library, which must be in non-blocking mode.

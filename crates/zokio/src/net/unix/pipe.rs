@@ -153,6 +153,11 @@ macro_rules! pipe_end {
             #[track_caller]
             fn new(pipe: mio::unix::pipe::$mio) -> io::Result<$type> {
                 let io = IoSource::new(pipe, $interest)?;
+                if $interest.is_readable() {
+                    // A read cannot be tried to see whether it would block: while nobody has opened a
+                    // named pipe for writing yet it says that the pipe has ended.
+                    io.attach()?;
+                }
                 Ok($type { io })
             }
 

@@ -9,7 +9,7 @@ use std::future::poll_fn;
 use std::io;
 use std::os::unix::net;
 use std::path::Path;
-use zokio_driver::{Direction, DriverHandle};
+use zokio_driver::{Direction, DriverHandle, Ready};
 use zokio_task::coop;
 
 /// A connection between two Unix-domain sockets.
@@ -75,13 +75,15 @@ impl UnixStream {
 
     /// Waits until a connection that was begun is there.
     pub(super) async fn finish_connect(stream: mio::net::UnixStream) -> io::Result<UnixStream> {
-        let stream = UnixStream::new(stream)?;
+        let mut stream = UnixStream::new(stream)?;
         coop::consume_budget().await;
         if let Some(error) = stream.io.take_error()? {
             return Err(error);
         }
         // Such a connection is nearly always there at once.
         if stream.io.peer_addr().is_ok() {
+            // What was just made has room to send.
+            stream.io = stream.io.assuming(Ready::WRITABLE);
             return Ok(stream);
         }
         poll_fn(|cx| stream.io.poll_ready(cx, Direction::Write)).await?;
@@ -97,13 +99,16 @@ impl UnixStream {
         Ok(UnixStream { io })
     }
 
-    /// A stream that belongs to the driver of the listener that accepted it.
-    pub(super) fn with_driver(
+    /// A stream that belongs to the driver of the listener that accepted it. It has room to send,
+    /// and often the peer has already sent something.
+    pub(super) fn accepted(
         stream: mio::net::UnixStream,
         driver: &DriverHandle,
     ) -> io::Result<UnixStream> {
         let io = IoSource::with_driver(stream, BOTH, driver.clone())?;
-        Ok(UnixStream { io })
+        Ok(UnixStream {
+            io: io.assuming(Ready::READABLE | Ready::WRITABLE),
+        })
     }
 
     /// Two sockets that are connected with each other.
@@ -115,7 +120,11 @@ impl UnixStream {
     /// Outside of a runtime, or if the runtime has no I/O.
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
         let (left, right) = mio::net::UnixStream::pair()?;
-        Ok((UnixStream::new(left)?, UnixStream::new(right)?))
+        let end = |stream: mio::net::UnixStream| {
+            let io = IoSource::new(stream, BOTH)?.assuming(Ready::WRITABLE);
+            io::Result::Ok(UnixStream { io })
+        };
+        Ok((end(left)?, end(right)?))
     }
 
     /// Takes over a stream of the standard library, which must be in non-blocking mode.
