@@ -112,6 +112,22 @@ fn the_ends_of_a_pair_have_room_and_nothing_to_read() {
     });
 }
 
+#[test]
+#[cfg(target_os = "linux")]
+fn a_connection_that_is_never_accepted_is_reset() {
+    let path = std::env::temp_dir().join(format!("zokio-net-unix-{}.sock", std::process::id()));
+    run(async {
+        let listener = zokio::net::UnixListener::bind(&path).unwrap();
+        // The system makes the connection at once, and so does one poll.
+        let connected = now(zokio::net::UnixStream::connect(&path));
+        let mut stream = connected.expect("no wait").unwrap();
+        drop(listener);
+        let reset = stream.read(&mut [0; 4]).await.unwrap_err();
+        assert_eq!(reset.kind(), ErrorKind::ConnectionReset);
+    });
+    std::fs::remove_file(&path).unwrap();
+}
+
 /// What one poll of a future brings.
 fn now<F: Future>(future: F) -> Option<F::Output> {
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
