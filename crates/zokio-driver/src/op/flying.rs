@@ -12,7 +12,7 @@
 //!    freed: the kernel may still write.
 //! 3. There is one [`Finisher`] for each submission, and it finishes once.
 #![allow(unsafe_code)]
-#![cfg_attr(not(target_os = "linux"), allow(dead_code))] // One half of this is for rings.
+#![cfg_attr(not(zokio_ring), allow(dead_code))] // One half of this is for rings.
 
 use super::table::{Cancel, Row};
 use super::{Backends, Kind, Plane, not_run};

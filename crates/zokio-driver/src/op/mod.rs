@@ -33,9 +33,9 @@ mod symlink;
 mod sync;
 mod write;
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(zokio_ring))]
 pub use crate::uring::backend::OnRing;
-#[cfg(target_os = "linux")]
+#[cfg(zokio_ring)]
 pub use crate::uring::backend::{Finish, OnRing};
 
 pub use close::Close;
@@ -111,7 +111,7 @@ pub enum At {
 
 impl At {
     /// As the kernel's interfaces for positioned vectors spell it: -1 is the cursor.
-    #[cfg(target_os = "linux")]
+    #[cfg(zokio_ring)]
     pub(crate) fn to_raw(self) -> u64 {
         match self {
             Self::Cursor => u64::MAX,

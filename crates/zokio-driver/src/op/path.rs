@@ -3,7 +3,7 @@
 //! On Unix that is bytes with a terminator, on the heap, where the kernel may read them for as long
 //! as the operation lives. A path with a zero byte inside is refused when it is taken, with the
 //! error that the standard library gives.
-#![cfg_attr(not(target_os = "linux"), allow(dead_code))] // Only rings ask for all of it.
+#![cfg_attr(not(zokio_ring), allow(dead_code))] // Only rings ask for all of it.
 
 use std::ffi::CString;
 use std::fmt;
@@ -49,7 +49,7 @@ impl OpPath {
     }
 
     /// Where the terminated bytes are. They stay there while the value is moved.
-    #[cfg(target_os = "linux")]
+    #[cfg(zokio_ring)]
     pub(crate) fn as_ptr(&self) -> *const libc::c_char {
         self.bytes.as_ptr()
     }

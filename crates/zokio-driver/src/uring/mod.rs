@@ -9,39 +9,39 @@
 //!
 //! Where there is no io_uring, `absent.rs` offers the same names, and nothing ever runs there.
 
-#[cfg(target_os = "linux")]
+#[cfg(zokio_ring)]
 pub mod backend;
-#[cfg(target_os = "linux")]
+#[cfg(zokio_ring)]
 mod doorbell;
-#[cfg(target_os = "linux")]
+#[cfg(zokio_ring)]
 pub mod lane;
-#[cfg(target_os = "linux")]
+#[cfg(zokio_ring)]
 pub mod probe;
-#[cfg(target_os = "linux")]
+#[cfg(zokio_ring)]
 mod shutdown;
-#[cfg(target_os = "linux")]
+#[cfg(zokio_ring)]
 mod submit;
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(zokio_ring))]
 #[path = "absent.rs"]
 pub mod backend;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(zokio_ring))]
 pub use backend as lane;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(zokio_ring))]
 pub use backend as probe;
 
-#[cfg(target_os = "linux")]
+#[cfg(zokio_ring)]
 mod slots;
 pub mod threads;
 
-#[cfg(all(test, loom, target_os = "linux"))]
+#[cfg(all(test, loom, zokio_ring))]
 mod model;
 
 pub use lane::Lane;
 pub use threads::thread_in_flight;
 
 /// The largest count that one request is given.
-#[cfg(target_os = "linux")]
+#[cfg(zokio_ring)]
 pub(crate) const COUNT_MAX: u32 = i32::MAX as u32 - 4095;
 
 use std::fmt;

@@ -1,5 +1,5 @@
 //! `IORING_OP_LINKAT`. A symbolic link as the original is not followed, as the standard library has it.
-#![cfg(target_os = "linux")]
+#![cfg(zokio_ring)]
 #![allow(unsafe_code)]
 
 use super::Link;

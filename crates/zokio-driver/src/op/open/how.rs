@@ -103,26 +103,26 @@ impl OpenHow {
     }
 
     /// Whether the caller added flags of its own.
-    #[cfg(target_os = "linux")]
+    #[cfg(zokio_ring)]
     pub(crate) fn has_custom_flags(&self) -> bool {
         self.custom_flags != 0
     }
 
     /// Whether the ring can be told all that this says.
-    #[cfg(target_os = "linux")]
+    #[cfg(zokio_ring)]
     pub(crate) fn fits_the_ring(&self) -> bool {
         self.flags().is_some()
     }
 
     /// There is no ring here.
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(zokio_ring))]
     pub(crate) fn fits_the_ring(&self) -> bool {
         false
     }
 
     /// The flags of `open(2)`. None if the standard library would refuse the combination (it then
     /// has the right error to give), or if the options cannot be read.
-    #[cfg(target_os = "linux")]
+    #[cfg(zokio_ring)]
     pub(crate) fn flags(&self) -> Option<i32> {
         if self.opaque.is_some() {
             return None;
@@ -153,7 +153,7 @@ impl OpenHow {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle)), target_os = "linux"))]
+#[cfg(all(test, not(any(loom, shuttle)), zokio_ring))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

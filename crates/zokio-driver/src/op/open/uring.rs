@@ -2,7 +2,7 @@
 //!
 //! It always runs on one of the kernel's threads (`IOSQE_ASYNC`): tried inline the kernel opens
 //! without waiting, which for a pipe means without its other end, unlike the call it stands for.
-#![cfg(target_os = "linux")]
+#![cfg(zokio_ring)]
 #![allow(unsafe_code)]
 
 use super::Open;

@@ -14,7 +14,7 @@ pub struct Statx {
     path: OpPath,
     follow: bool,
     /// Where the kernel writes its answer: on the heap, so that it stays while this is moved.
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code))] // Only a ring writes it.
+    #[cfg_attr(not(zokio_ring), allow(dead_code))] // Only a ring writes it.
     answer: uring::Answer,
 }
 

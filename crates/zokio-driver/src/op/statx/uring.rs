@@ -1,14 +1,14 @@
 //! `IORING_OP_STATX`.
 
-#[cfg(target_os = "linux")]
+#[cfg(zokio_ring)]
 pub(super) use ring::Answer;
 
 /// There is no ring to answer.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(zokio_ring))]
 #[derive(Debug, Default)]
 pub(super) struct Answer;
 
-#[cfg(target_os = "linux")]
+#[cfg(zokio_ring)]
 mod ring {
     #![allow(unsafe_code)]
 

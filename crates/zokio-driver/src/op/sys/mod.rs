@@ -7,12 +7,13 @@
 //! - `close(file)`, with the error that a plain drop would swallow;
 //! - `is_unbounded(file)`: whether reading or writing it may wait without bound;
 //! - [`now`]: what can be done at once without waiting for a disk; everything answers
-//!   [`Speculated::NotNow`] where the system has no such calls.
+//!   [`Speculated::NotNow`] where the system has no such calls. They came with the ring and are
+//!   offered where it is.
 
-#[cfg(target_os = "linux")]
+#[cfg(zokio_ring)]
 #[path = "linux.rs"]
 pub mod now;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(zokio_ring))]
 #[path = "never.rs"]
 pub mod now;
 

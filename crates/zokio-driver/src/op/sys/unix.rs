@@ -7,6 +7,12 @@ use std::io;
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::fs::FileTypeExt;
 
+// Offsets of 64 bits, whatever the width of words: elsewhere all calls have them.
+#[cfg(not(target_os = "linux"))]
+use libc::{off_t, pread, pwrite};
+#[cfg(target_os = "linux")]
+use libc::{off64_t as off_t, pread64 as pread, pwrite64 as pwrite};
+
 /// The largest count that one call is given: some systems refuse more, none does more.
 const COUNT_MAX: usize = i32::MAX as usize - 4095;
 
@@ -24,8 +30,8 @@ fn again_if_interrupted(mut call: impl FnMut() -> libc::ssize_t) -> io::Result<u
     }
 }
 
-fn offset_of(offset: u64) -> io::Result<libc::off_t> {
-    libc::off_t::try_from(offset).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
+fn offset_of(offset: u64) -> io::Result<off_t> {
+    off_t::try_from(offset).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
 }
 
 /// Reads once.
@@ -40,7 +46,7 @@ pub(crate) unsafe fn read(file: &File, to: *mut u8, len: usize, at: At) -> io::R
         At::Offset(offset) => {
             let offset = offset_of(offset)?;
             // SAFETY: as above.
-            again_if_interrupted(|| unsafe { libc::pread(fd, to.cast(), len, offset) })
+            again_if_interrupted(|| unsafe { pread(fd, to.cast(), len, offset) })
         }
     }
 }
@@ -55,7 +61,7 @@ pub(crate) fn write(file: &File, from: &[u8], at: At) -> io::Result<usize> {
         At::Offset(offset) => {
             let offset = offset_of(offset)?;
             // SAFETY: as above.
-            again_if_interrupted(|| unsafe { libc::pwrite(fd, from.cast(), len, offset) })
+            again_if_interrupted(|| unsafe { pwrite(fd, from.cast(), len, offset) })
         }
     }
 }

@@ -1,5 +1,5 @@
 //! `IORING_OP_WRITE`.
-#![cfg(target_os = "linux")]
+#![cfg(zokio_ring)]
 #![allow(unsafe_code)]
 
 use super::Write;
