@@ -1,8 +1,8 @@
 //! `cargo xtask targets`: type-checks the workspace for systems this machine is not.
 //!
 //! The standard library is built for each target from source (see [`crate::toolchain`]), so no
-//! target needs a linker or a C compiler. A check proves that the portable paths compile, not that
-//! they run.
+//! target needs a linker or a C compiler. Libraries, programs and examples are checked, tests are not.
+//! A check proves that the portable paths compile, not that they run.
 
 use std::time::Instant;
 
@@ -11,6 +11,8 @@ use crate::{Outcome, cmd, table, toolchain};
 /// What is checked by default.
 const TARGETS: &[&str] = &[
     "aarch64-unknown-linux-gnu",
+    "x86_64-unknown-linux-musl",
+    "i686-unknown-linux-gnu",
     "aarch64-apple-darwin",
     "x86_64-apple-darwin",
     "x86_64-unknown-freebsd",
@@ -43,6 +45,9 @@ pub(crate) fn run(args: &[String]) -> Outcome {
                 "check",
                 "--quiet",
                 "--workspace",
+                "--lib",
+                "--bins",
+                "--examples",
                 "-Zbuild-std",
                 "--target",
                 target,
