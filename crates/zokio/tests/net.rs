@@ -1,7 +1,9 @@
 //! Sockets on a real runtime.
 
+use socket2::SockRef;
 use std::future::poll_fn;
 use std::io::ErrorKind;
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -129,13 +131,44 @@ fn now<F: Future>(future: F) -> Option<F::Output> {
 }
 
 #[test]
+fn what_users_try_themselves_is_told_of_what_comes_later() {
+    on_both(|| async {
+        let (near, mut far) = connected().await;
+        let receive = || {
+            let mut byte = [MaybeUninit::uninit()];
+            SockRef::from(&near).recv(&mut byte)
+        };
+        let pause = || zokio::time::sleep(Duration::from_millis(5));
+        for _ in 0..3 {
+            let received = near.async_io(Interest::READABLE, receive);
+            let (received, ()) = zokio::join!(received, async {
+                pause().await;
+                far.write_all(b"x").await.unwrap();
+            });
+            assert_eq!(received.unwrap(), 1);
+            let error = near.try_io(Interest::READABLE, receive).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+            let (readable, ()) = zokio::join!(near.readable(), async {
+                pause().await;
+                far.write_all(b"y").await.unwrap();
+            });
+            readable.unwrap();
+            assert_eq!(near.try_io(Interest::READABLE, receive).unwrap(), 1);
+        }
+    });
+}
+
+#[test]
 fn an_accepted_stream_counts_as_ready_until_it_blocks() {
     on_both(|| async {
         let (near, far) = connected().await;
         assert!(now(far.readable()).is_some());
         let blocked = far.try_read(&mut [0; 4]).unwrap_err();
         assert_eq!(blocked.kind(), ErrorKind::WouldBlock);
-        assert!(now(far.readable()).is_none());
+        if cfg!(unix) {
+            // Elsewhere the event of its being writable may come in between, and keep the assumption.
+            assert!(now(far.readable()).is_none());
+        }
         assert_eq!(far.try_write(b"x").unwrap(), 1);
         // Of the other side nothing is assumed but that it has room.
         assert!(now(near.writable()).is_some());
