@@ -196,8 +196,9 @@ impl DriverHandle {
     /// Drains both planes of a worker without waiting: for a worker that is kept from doing it
     /// itself. Returns whether anything was woken; false as well while somebody else is at it.
     pub fn service<S: WakeSink>(&self, worker: usize, sink: &mut S) -> bool {
-        let reaped = self.0.plane.lane(worker).reap(sink);
+        // In this order: the drain takes the event that announces completions to the worker.
         let drained = self.set(worker).try_drain(sink);
+        let reaped = self.0.plane.lane(worker).reap(sink);
         reaped > 0 || drained.is_ok_and(|drained| drained.wakes > 0)
     }
 

@@ -16,8 +16,9 @@ impl WorkerDriver {
         sink: &mut S,
     ) -> io::Result<Drained> {
         let set = self.handle().set(self.index());
+        let may_wait = || !self.handle().is_running(self.index());
         if self.handle().workers() == 1 {
-            return set.wait(timeout, sink);
+            return set.wait(timeout, may_wait, sink);
         }
         self.leave_sets();
         let watch = self.handle().watch();
@@ -25,7 +26,7 @@ impl WorkerDriver {
         let drained = if watch.take_role(self.index(), is_running) {
             self.stand_guard(timeout, sink)
         } else {
-            set.wait(timeout, sink)
+            set.wait(timeout, may_wait, sink)
         };
         // The role may have come while this worker waited.
         watch.pass_role(self.index(), || {
@@ -40,8 +41,9 @@ impl WorkerDriver {
         sink: &mut S,
     ) -> io::Result<Drained> {
         let set = self.handle().set(self.index());
+        let may_wait = || !self.handle().is_running(self.index());
         if !self.has_running_peer() || timeout.is_some_and(|timeout| timeout <= GUARD_DELAY) {
-            return set.wait(timeout, sink);
+            return set.wait(timeout, may_wait, sink);
         }
         // A time that does not fit the clock never comes.
         let deadline = timeout.and_then(|timeout| clock::real_now().checked_add(timeout));
@@ -52,7 +54,7 @@ impl WorkerDriver {
                 (Some(delay), Some(left)) => Some(delay.min(left)),
                 (delay, left) => delay.or(left),
             };
-            let drained = set.wait(turn, sink)?;
+            let drained = set.wait(turn, may_wait, sink)?;
             let is_over = left.is_some_and(|left| turn.is_none_or(|turn| turn >= left));
             if drained.any() || is_over {
                 return Ok(drained);

@@ -9,10 +9,13 @@ use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::task::Waker;
+use std::time::{Duration, Instant};
 use zokio_driver::op::{At, Read};
 use zokio_driver::uring::IoMode;
+use zokio_driver::{Driver, DriverOptions};
 
 /// The kernel says "enter, there are completions to be posted" and does not take that back if the
 /// thread that had submitted ends at that moment. Whoever reaped entered again and again, for ever.
@@ -56,4 +59,45 @@ fn a_thread_that_ends_with_completions_to_be_posted_does_not_keep_the_reaper() {
         "the reaper never returns"
     );
     assert_eq!(ended, Ok(()));
+}
+
+/// Whoever drained a set for its worker also took the event that ends the worker's wait, between the
+/// announcement of the wait and its beginning, and the worker slept with work to do.
+#[test]
+fn a_set_that_is_drained_by_others_does_not_lose_its_workers_wake_up() {
+    let mut options = DriverOptions::new(2);
+    options.mode = IoMode::Epoll;
+    let Driver {
+        handle,
+        mut workers,
+    } = Driver::new(&options, Pool::held()).unwrap();
+    let mut worker = workers.remove(0);
+    let (asked, answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::SeqCst) {
+                worker.park(None, None, &mut Vec::<Waker>::new());
+                answered.store(asked.load(Ordering::SeqCst), Ordering::SeqCst);
+            }
+        });
+        scope.spawn(|| {
+            while !is_over.load(Ordering::SeqCst) {
+                handle.service(0, &mut Vec::<Waker>::new());
+            }
+        });
+        let mut is_lost = false;
+        for number in 1..=20_000 {
+            asked.store(number, Ordering::SeqCst);
+            handle.unpark(0);
+            let begun = Instant::now();
+            while answered.load(Ordering::SeqCst) != number && !is_lost {
+                is_lost = begun.elapsed() > Duration::from_secs(10);
+                std::hint::spin_loop();
+            }
+        }
+        is_over.store(true, Ordering::SeqCst);
+        handle.unpark(0);
+        assert!(!is_lost, "a worker sleeps that was woken");
+    });
 }

@@ -235,12 +235,24 @@ impl Set {
     }
 
     /// Waits for `timeout` (without end if there is none), and drains what came.
+    ///
+    /// Whoever drains this set for its worker may take the waker's event away before the worker
+    /// gets here. So `may_wait` is asked once nobody can do that any more (invariant 1): it says no if
+    /// somebody has fired since the worker announced its wait.
     pub(crate) fn wait<S: WakeSink>(
         &self,
         timeout: Option<Duration>,
+        may_wait: impl FnOnce() -> bool,
         sink: &mut S,
     ) -> io::Result<Drained> {
         let mut reaper = self.reaper.lock();
+        if !may_wait() {
+            let drained = self.drain(&mut reaper, Some(Duration::ZERO), sink)?;
+            return Ok(Drained {
+                fired: true,
+                ..drained
+            });
+        }
         let Some(timeout) = timeout else {
             return self.drain(&mut reaper, None, sink);
         };
