@@ -1,5 +1,7 @@
 //! [`Builder`]: the settings of a runtime.
 
+mod extra;
+
 use crate::blocking::pool::{Pool, PoolOptions};
 use crate::blocking::{Host, PoolOffload};
 use crate::handle::{Handle, Inner};
@@ -333,7 +335,7 @@ impl Builder {
             .into_iter()
             .map(|driver| WorkerPark::new(driver, timers.clone(), clock.clone()))
             .collect();
-        let settings = self.settings.clone();
+        let settings = self.settings.for_runtime();
         let host = Arc::new(Host::new(&pool));
         let scheduler = match self.kind {
             Kind::MultiThread => Scheduler::multi_thread(parks, settings, host),

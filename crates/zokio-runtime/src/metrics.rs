@@ -2,9 +2,11 @@
 
 use crate::handle::Handle;
 use std::fmt;
+use std::thread::ThreadId;
 use std::time::Duration;
 use zokio_driver::DriverMetrics;
 use zokio_driver::uring::{OpMetrics, RingStatus};
+use zokio_sched::WorkerMetrics;
 
 /// What a runtime has done so far. Each figure is read when it is asked for.
 #[derive(Clone)]
@@ -26,6 +28,10 @@ impl RuntimeMetrics {
         Self { handle }
     }
 
+    fn worker(&self, index: usize) -> WorkerMetrics {
+        self.handle.inner.scheduler.worker_metrics(index)
+    }
+
     /// How many workers the runtime has.
     pub fn num_workers(&self) -> usize {
         self.handle.inner.scheduler.workers()
@@ -34,6 +40,12 @@ impl RuntimeMetrics {
     /// How many tasks have been spawned and have not ended.
     pub fn num_alive_tasks(&self) -> usize {
         self.handle.inner.spawner.alive()
+    }
+
+    /// As [`num_alive_tasks`](Self::num_alive_tasks), under its old name.
+    #[deprecated = "renamed to num_alive_tasks"]
+    pub fn active_tasks_count(&self) -> usize {
+        self.num_alive_tasks()
     }
 
     /// How many ready tasks wait in the queues that other threads put them into.
@@ -70,6 +82,106 @@ impl RuntimeMetrics {
     /// If there is no such worker.
     pub fn worker_total_busy_duration(&self, worker: usize) -> Duration {
         self.handle.inner.scheduler.worker_metrics(worker).busy
+    }
+
+    /// How many polls worker `worker` has made.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    pub fn worker_poll_count(&self, worker: usize) -> u64 {
+        self.worker(worker).polls
+    }
+
+    /// How often worker `worker` was woken, found nothing to do, and waited again.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    pub fn worker_noop_count(&self, worker: usize) -> u64 {
+        self.worker(worker).noops
+    }
+
+    /// How many tasks worker `worker` has taken from others.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    pub fn worker_steal_count(&self, worker: usize) -> u64 {
+        self.worker(worker).steals
+    }
+
+    /// How often worker `worker` has taken tasks from another one.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    pub fn worker_steal_operations(&self, worker: usize) -> u64 {
+        self.worker(worker).steal_operations
+    }
+
+    /// How often a task became ready on worker `worker` and went into its own queue.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    pub fn worker_local_schedule_count(&self, worker: usize) -> u64 {
+        self.worker(worker).local_schedules
+    }
+
+    /// How many tasks found the queue of worker `worker` full.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    pub fn worker_overflow_count(&self, worker: usize) -> u64 {
+        self.worker(worker).overflows
+    }
+
+    /// How many ready tasks wait in the queue of worker `worker`.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    pub fn worker_local_queue_depth(&self, worker: usize) -> usize {
+        self.worker(worker).local_queue_depth
+    }
+
+    /// The thread that runs worker `worker`, or did so last. None if none has.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    pub fn worker_thread_id(&self, worker: usize) -> Option<ThreadId> {
+        self.worker(worker).thread_id
+    }
+
+    /// How many tasks have been spawned, those that have ended included.
+    pub fn spawned_tasks_count(&self) -> u64 {
+        self.handle.inner.spawner.spawned()
+    }
+
+    /// How often a task became ready on a thread that runs no worker of the runtime.
+    pub fn remote_schedule_count(&self) -> u64 {
+        self.handle.inner.scheduler.metrics().remote_schedules
+    }
+
+    /// How many threads of the blocking pool have nothing to do.
+    pub fn num_idle_blocking_threads(&self) -> usize {
+        self.handle.inner.pool.idle()
+    }
+
+    /// How many closures wait for a thread of the blocking pool.
+    pub fn blocking_queue_depth(&self) -> usize {
+        self.handle.inner.pool.queued()
+    }
+
+    /// How many sources the driver has watched. A source is watched from the first time it has to
+    /// wait.
+    pub fn io_driver_fd_registered_count(&self) -> u64 {
+        self.driver().registered
+    }
+
+    /// How many sources the driver has stopped watching.
+    pub fn io_driver_fd_deregistered_count(&self) -> u64 {
+        self.driver().deregistered
+    }
+
+    /// How many events the driver has had.
+    pub fn io_driver_ready_count(&self) -> u64 {
+        self.driver().events
     }
 
     /// How many polls blocked their thread for longer than the stall threshold.

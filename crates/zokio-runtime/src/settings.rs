@@ -1,14 +1,31 @@
 //! The scheduler's policy, filled from the builder.
 
+use crate::task_meta::TaskMeta;
+use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 use zokio_base::sync::Arc;
+use zokio_base::sync::atomic::{AtomicBool, Ordering};
 use zokio_sched::{DRIVER_INTERVAL, INJECT_INTERVAL, Policy, STALL_THRESHOLD, StallReport};
 
 /// A hook without arguments.
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
 /// A hook that hears of stalls.
 pub(crate) type StallHook = Arc<dyn Fn(&StallReport) + Send + Sync>;
+
+/// A hook that hears of tasks.
+pub(crate) type TaskHook = Arc<dyn Fn(&TaskMeta<'_>) + Send + Sync>;
+
+/// Published tests compare this text.
+const TASK_PANICKED: &str =
+    "a spawned task panicked and the runtime is configured to shut down on unhandled panic";
+
+/// What the panic of a task means to the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PanicPolicy {
+    Ignore,
+    ShutDown,
+}
 
 /// What the builder says about scheduling.
 #[derive(Clone)]
@@ -22,6 +39,23 @@ pub(crate) struct Settings {
     pub(crate) on_park: Option<Hook>,
     pub(crate) on_unpark: Option<Hook>,
     pub(crate) on_stall: Option<StallHook>,
+    pub(crate) on_task_spawn: Option<TaskHook>,
+    pub(crate) on_task_terminate: Option<TaskHook>,
+    pub(crate) before_poll: Option<TaskHook>,
+    pub(crate) after_poll: Option<TaskHook>,
+    pub(crate) on_panic: PanicPolicy,
+    /// A task has panicked, and that is to be the end. A runtime's own, not the builder's.
+    panicked: Arc<AtomicBool>,
+}
+
+impl Settings {
+    /// The settings of one more runtime.
+    pub(crate) fn for_runtime(&self) -> Self {
+        Self {
+            panicked: Arc::default(),
+            ..self.clone()
+        }
+    }
 }
 
 impl Default for Settings {
@@ -36,6 +70,12 @@ impl Default for Settings {
             on_park: None,
             on_unpark: None,
             on_stall: None,
+            on_task_spawn: None,
+            on_task_terminate: None,
+            before_poll: None,
+            after_poll: None,
+            on_panic: PanicPolicy::Ignore,
+            panicked: Arc::default(),
         }
     }
 }
@@ -98,5 +138,49 @@ impl Policy for Settings {
         if let Some(hook) = &self.on_stall {
             hook(report);
         }
+    }
+
+    fn poll_hooks(&self) -> bool {
+        self.before_poll.is_some() || self.after_poll.is_some()
+    }
+
+    fn before_poll(&self, _worker: usize, task: &zokio_sched::TaskMeta) {
+        run(self.before_poll.as_ref(), task);
+    }
+
+    fn after_poll(&self, _worker: usize, task: &zokio_sched::TaskMeta) {
+        run(self.after_poll.as_ref(), task);
+    }
+
+    fn task_hooks(&self) -> bool {
+        self.on_task_spawn.is_some() || self.on_task_terminate.is_some()
+    }
+
+    fn on_task_spawn(&self, task: &zokio_sched::TaskMeta) {
+        run(self.on_task_spawn.as_ref(), task);
+    }
+
+    fn on_task_end(&self, task: &zokio_sched::TaskMeta) {
+        run(self.on_task_terminate.as_ref(), task);
+    }
+
+    fn on_task_panic(&self, _payload: &(dyn Any + Send)) {
+        if self.on_panic == PanicPolicy::ShutDown {
+            // Release pairs with the acquire in `failure`, on the thread that cancels the tasks.
+            self.panicked.store(true, Ordering::Release);
+        }
+    }
+
+    fn failure(&self) -> Option<&'static str> {
+        // Acquire pairs with the release in `on_task_panic`.
+        let failed =
+            self.on_panic == PanicPolicy::ShutDown && self.panicked.load(Ordering::Acquire);
+        failed.then_some(TASK_PANICKED)
+    }
+}
+
+fn run(hook: Option<&TaskHook>, task: &zokio_sched::TaskMeta) {
+    if let Some(hook) = hook {
+        hook(&TaskMeta::new(task));
     }
 }

@@ -80,6 +80,10 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
     /// already. For current-thread schedulers.
     ///
     /// The caller has made sure that the thread is not inside of a runtime.
+    ///
+    /// # Panics
+    /// If the future does, and with the policy's [`failure`](Policy::failure) when there is one.
+    #[track_caller]
     pub fn block_on<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
         let _region = context::enter_runtime(false);
         let parker = Parker::new();
@@ -98,6 +102,10 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
             parker: &parker,
         };
         loop {
+            if let Some(reason) = self.shared.policy.failure() {
+                self.tell_all_waiting();
+                panic!("{reason}");
+            }
             if let Some(worker) = Worker::claim(self, 0) {
                 if let Some(output) = drive(worker, &root, future.as_mut(), &mut cx) {
                     return output;
@@ -110,9 +118,17 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
             }
             // Queue first, then look again: the core may have become free just before.
             queued.enter();
-            if !root.is_woken() && !self.shared.lanes[0].seat.is_free() {
+            let may_wait = !root.is_woken() && self.shared.policy.failure().is_none();
+            if may_wait && !self.shared.lanes[0].seat.is_free() {
                 parker.park();
             }
+        }
+    }
+
+    /// Has every thread that waits for the core look around.
+    fn tell_all_waiting(&self) {
+        for (_, unparker) in self.waiting.lock().iter() {
+            unparker.unpark();
         }
     }
 }
@@ -186,6 +202,11 @@ fn drive<P: Park + Send + 'static, Q: Policy, F: Future>(
                 }
                 Step::Polled => break,
                 Step::Lost | Step::Shutdown => {
+                    root.set_driving(false);
+                    return None;
+                }
+                Step::Ran(_) if worker.has_failed() => {
+                    worker.cancel_all();
                     root.set_driving(false);
                     return None;
                 }

@@ -137,6 +137,26 @@ pub trait Policy: Send + Sync + 'static {
     #[inline]
     fn after_poll(&self, _worker: usize, _task: &TaskMeta) {}
 
+    /// Whether [`on_task_spawn`](Self::on_task_spawn) and [`on_task_end`](Self::on_task_end) do
+    /// anything. Asked once.
+    #[inline]
+    fn task_hooks(&self) -> bool {
+        false
+    }
+
+    /// A task was spawned. Only called if [`task_hooks`](Self::task_hooks).
+    fn on_task_spawn(&self, _task: &TaskMeta) {}
+
+    /// A task has ended. Only called if [`task_hooks`](Self::task_hooks).
+    fn on_task_end(&self, _task: &TaskMeta) {}
+
+    /// Why everything has to end, if it has to: asked after each task of a current-thread
+    /// scheduler, which then cancels all tasks, and whose `block_on` panics with it.
+    #[inline]
+    fn failure(&self) -> Option<&'static str> {
+        None
+    }
+
     /// A poll lasts longer than the threshold. Called once for each such poll, on the monitor's
     /// thread.
     fn on_stall(&self, _report: &StallReport) {}

@@ -15,15 +15,16 @@ use crate::core::{Core, Lane};
 use crate::handoff::Tenure;
 use crate::idle::Idle;
 use crate::monitor::Bell;
-use crate::policy::Policy;
+use crate::policy::{Policy, TaskMeta};
 use crate::stats::SharedStats;
 use std::any::Any;
 use std::fmt;
+use std::panic::Location;
 use zokio_base::park::{Park, Unpark};
 use zokio_base::rand;
 use zokio_base::sync::Arc;
 use zokio_base::sync::atomic::{AtomicBool, Ordering};
-use zokio_task::{Notified, Schedule, context};
+use zokio_task::{Id, Notified, Schedule, context};
 
 /// What the thread-local context points at while a worker runs on the thread.
 pub(crate) struct Local {
@@ -207,5 +208,17 @@ where
 
     fn task_panicked(&self, payload: &(dyn Any + Send)) {
         self.policy.on_task_panic(payload);
+    }
+
+    fn has_task_hooks(&self) -> bool {
+        self.policy.task_hooks()
+    }
+
+    fn task_spawned(&self, id: Id, place: &'static Location<'static>) {
+        self.policy.on_task_spawn(&TaskMeta::new(id, place));
+    }
+
+    fn task_ended(&self, id: Id, place: &'static Location<'static>) {
+        self.policy.on_task_end(&TaskMeta::new(id, place));
     }
 }

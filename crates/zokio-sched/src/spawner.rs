@@ -103,4 +103,9 @@ impl Spawner {
     pub fn alive(&self) -> usize {
         self.shards.iter().map(|shard| shard.alive()).sum()
     }
+
+    /// How many tasks have been spawned, those that have ended included.
+    pub fn spawned(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.spawned()).sum()
+    }
 }

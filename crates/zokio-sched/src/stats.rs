@@ -3,7 +3,9 @@
 //! The counters of a worker are written by whoever holds its core, with a load and a store (no
 //! locked instruction), and read by anyone. A counter may therefore be a moment old, never torn.
 
+use std::thread::ThreadId;
 use std::time::Duration;
+use zokio_base::sync::Mutex;
 use zokio_base::sync::std_atomic::{AtomicU64, Ordering};
 
 /// A number that one thread at a time adds to.
@@ -48,6 +50,8 @@ pub(crate) struct WorkerStats {
     pub(crate) busy_ns: Counter,
     /// The kernel's name for the thread that runs the worker.
     pub(crate) thread: Counter,
+    /// The thread that claimed the worker last. Written when that changes, which is rare.
+    pub(crate) thread_id: Mutex<Option<ThreadId>>,
 }
 
 /// A copy of one worker's counters.
@@ -80,6 +84,8 @@ pub struct WorkerMetrics {
     pub inbox_depth: usize,
     /// The kernel's name for the thread that runs the worker now; zero where it has none.
     pub thread: u32,
+    /// The thread that claimed the worker last.
+    pub thread_id: Option<ThreadId>,
 }
 
 impl WorkerStats {
@@ -99,6 +105,7 @@ impl WorkerStats {
             local_queue_depth: 0,
             inbox_depth: 0,
             thread: self.thread.get() as u32,
+            thread_id: *self.thread_id.lock(),
         }
     }
 }

@@ -106,6 +106,11 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
             return None;
         }
         lane.stats.thread.set(u64::from(thread));
+        // A figure for people; models would have one more lock to explore.
+        #[cfg(not(any(loom, shuttle)))]
+        {
+            *lane.stats.thread_id.lock() = Some(std::thread::current().id());
+        }
         scheduler.shared.bell.ring_if_asleep();
         let local = Box::new(Local {
             tenure,
@@ -410,6 +415,18 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
     /// Draws from the core's generator.
     pub(crate) fn split_random(&self) -> Rng {
         self.core().random(Rng::split)
+    }
+
+    /// Whether the policy says that everything has to end.
+    #[inline]
+    pub(crate) fn has_failed(&self) -> bool {
+        self.shared().policy.failure().is_some()
+    }
+
+    /// Shuts the scheduler down, and cancels its tasks here.
+    pub(crate) fn cancel_all(&mut self) {
+        self.scheduler.begin_shutdown();
+        while !matches!(self.step(), Step::Shutdown | Step::Lost) {}
     }
 
     /// Whether the worker is registered as asleep.

@@ -143,6 +143,11 @@ fn complete(task: TaskRef, outcome: Outcome) {
         1
     } else {
         header.shard.remove(&task);
+        if header.shard.has_hooks() {
+            let schedule = header.shard.schedule();
+            let place = task.spawned_at();
+            quietly(|| schedule.task_ended(header.id, place));
+        }
         // The table's reference is ours now.
         2
     };
@@ -371,7 +376,7 @@ fn drop_without_release(task: TaskRef) {
 
 /// Runs foreign drop code or a foreign waker: a panic in it ends there (A). The hook has reported
 /// it; its payload is dropped, and leaked if that panics as well.
-fn quietly(f: impl FnOnce()) {
+pub(crate) fn quietly(f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
         if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             std::mem::forget(second);

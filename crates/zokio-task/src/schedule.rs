@@ -1,7 +1,9 @@
 //! What a task asks of whoever schedules it.
 
+use crate::id::Id;
 use crate::notified::Notified;
 use std::any::Any;
+use std::panic::Location;
 
 /// A place where woken tasks wait for their turn.
 ///
@@ -19,4 +21,15 @@ pub trait Schedule: Send + Sync + 'static {
 
     /// A task's future panicked and nobody may be waiting to hear of it.
     fn task_panicked(&self, _payload: &(dyn Any + Send)) {}
+
+    /// Whether the two methods below do anything. Asked once for each shard.
+    fn has_task_hooks(&self) -> bool {
+        false
+    }
+
+    /// A task was spawned, and is about to be scheduled for the first time.
+    fn task_spawned(&self, _id: Id, _place: &'static Location<'static>) {}
+
+    /// A task has ended, or was cancelled.
+    fn task_ended(&self, _id: Id, _place: &'static Location<'static>) {}
 }

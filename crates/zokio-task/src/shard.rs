@@ -34,11 +34,15 @@ const SHUTDOWN_BATCH: usize = 64;
 pub struct Shard {
     schedule: Arc<dyn Schedule>,
     index: u32,
+    /// Whether the scheduler wants to hear of tasks that begin and end.
+    hooks: bool,
     live: Mutex<Live>,
 }
 
 struct Live {
     table: Table,
+    /// How many tasks were ever put into the table.
+    spawned: u64,
     closed: bool,
 }
 
@@ -55,10 +59,12 @@ impl Shard {
     /// An empty shard whose tasks `schedule` runs.
     pub fn new(schedule: Arc<dyn Schedule>, index: u32) -> Arc<Self> {
         Arc::new(Self {
+            hooks: schedule.has_task_hooks(),
             schedule,
             index,
             live: Mutex::new(Live {
                 table: Table::new(),
+                spawned: 0,
                 closed: false,
             }),
         })
@@ -75,9 +81,20 @@ impl Shard {
         &self.schedule
     }
 
+    /// Whether the scheduler wants to hear of tasks that begin and end.
+    #[inline]
+    pub(crate) fn has_hooks(&self) -> bool {
+        self.hooks
+    }
+
     /// How many of its tasks have not ended.
     pub fn alive(&self) -> usize {
         self.live.lock().table.len()
+    }
+
+    /// How many tasks have been bound here, those that have ended included.
+    pub fn spawned(&self) -> u64 {
+        self.live.lock().spawned
     }
 
     /// Makes a task of `future`. The caller schedules the notification.
@@ -115,7 +132,11 @@ impl Shard {
         // References: the handle, the notification, the table's entry.
         let task = TaskRef::allocate(future, meta, self.clone(), 3);
         let join = self.handle_of(&task);
-        (join, self.insert(task))
+        let notified = self.insert(task);
+        if let (true, Some(task)) = (self.hooks, &notified) {
+            harness::quietly(|| self.schedule.task_spawned(task.id(), task.spawned_at()));
+        }
+        (join, notified)
     }
 
     /// Makes a task that is in no table: work for a pool that finds it in its own queue. It is
@@ -150,6 +171,7 @@ impl Shard {
             let mut live = self.live.lock();
             if !live.closed {
                 let slot = live.table.insert(address);
+                live.spawned += 1;
                 // SAFETY: nobody but this thread and, after the lock, a shutdown can reach the
                 // task yet: the slot is constant from before its first reference is handed out.
                 unsafe { (&raw mut (*address.as_ptr()).slot).write(slot) };

@@ -14,6 +14,6 @@
 
 pub use zokio_runtime::{
     Builder, DriverMetrics, EnterGuard, Handle, Id, IoMode, LocalOptions, LocalRuntime, OpMetrics,
-    RingStatus, Runtime, RuntimeFlavor, RuntimeMetrics, StallReport, TryCurrentError,
-    UnhandledPanic, UnknownIoMode, is_rt_shutdown_err, worker_index,
+    RingStatus, RngSeed, Runtime, RuntimeFlavor, RuntimeMetrics, StallReport, TaskMeta,
+    TryCurrentError, UnhandledPanic, UnknownIoMode, is_rt_shutdown_err, worker_index,
 };

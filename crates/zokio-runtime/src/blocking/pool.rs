@@ -135,6 +135,16 @@ impl Pool {
         self.queue.threads()
     }
 
+    /// How many of them have nothing to do.
+    pub(crate) fn idle(&self) -> usize {
+        self.queue.idle()
+    }
+
+    /// How many jobs wait for a thread.
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.queued()
+    }
+
     /// Runs `func` on a thread of the pool.
     ///
     /// # Panics

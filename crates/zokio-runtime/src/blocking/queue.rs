@@ -161,6 +161,20 @@ impl<J> Queue<J> {
         self.threads.load(Ordering::Relaxed)
     }
 
+    /// Threads that have nothing to do.
+    pub(crate) fn idle(&self) -> usize {
+        let idle = |shard: &CachePadded<Shard<J>>| shard.idle.load(Ordering::Relaxed);
+        // Relaxed: a figure for people.
+        self.shards.iter().map(idle).sum()
+    }
+
+    /// Jobs that wait for a thread.
+    pub(crate) fn queued(&self) -> usize {
+        let queued = |shard: &CachePadded<Shard<J>>| shard.queued.load(Ordering::Relaxed);
+        // Relaxed: a figure for people.
+        self.shards.iter().map(queued).sum()
+    }
+
     fn from(&self, home: usize) -> impl Iterator<Item = &Shard<J>> {
         let count = self.shards.len();
         (0..count).map(move |offset| &*self.shards[(home + offset) % count])
