@@ -72,32 +72,38 @@ fn a_set_that_is_drained_by_others_does_not_lose_its_workers_wake_up() {
         mut workers,
     } = Driver::new(&options, Pool::held()).unwrap();
     let mut worker = workers.remove(0);
-    let (asked, answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let is_over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !is_over.load(Ordering::SeqCst) {
-                worker.park(None, None, &mut Vec::<Waker>::new());
-                answered.store(asked.load(Ordering::SeqCst), Ordering::SeqCst);
-            }
-        });
-        scope.spawn(|| {
-            while !is_over.load(Ordering::SeqCst) {
-                handle.service(0, &mut Vec::<Waker>::new());
-            }
-        });
-        let mut is_lost = false;
-        for number in 1..=20_000 {
-            asked.store(number, Ordering::SeqCst);
-            handle.unpark(0);
-            let begun = Instant::now();
-            while answered.load(Ordering::SeqCst) != number && !is_lost {
-                is_lost = begun.elapsed() > Duration::from_secs(10);
-                std::hint::spin_loop();
-            }
+    let shared = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
+    let is_over = Arc::new(AtomicBool::new(false));
+    // Threads on their own: one that sleeps for ever must not keep the test from saying so.
+    let (state, over) = (shared.clone(), is_over.clone());
+    std::thread::spawn(move || {
+        while !over.load(Ordering::SeqCst) {
+            worker.park(None, None, &mut Vec::<Waker>::new());
+            state
+                .1
+                .store(state.0.load(Ordering::SeqCst), Ordering::SeqCst);
         }
-        is_over.store(true, Ordering::SeqCst);
-        handle.unpark(0);
-        assert!(!is_lost, "a worker sleeps that was woken");
     });
+    let (helper, over) = (handle.clone(), is_over.clone());
+    std::thread::spawn(move || {
+        while !over.load(Ordering::SeqCst) {
+            helper.service(0, &mut Vec::<Waker>::new());
+        }
+    });
+    let (asked, answered) = &*shared;
+    for number in 1..=20_000 {
+        asked.store(number, Ordering::SeqCst);
+        handle.unpark(0);
+        let begun = Instant::now();
+        while answered.load(Ordering::SeqCst) != number {
+            let waited = begun.elapsed();
+            assert!(
+                waited < Duration::from_secs(10),
+                "a worker sleeps that was woken"
+            );
+            std::hint::spin_loop();
+        }
+    }
+    is_over.store(true, Ordering::SeqCst);
+    handle.unpark(0);
 }
