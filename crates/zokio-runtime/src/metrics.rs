@@ -2,8 +2,8 @@
 
 use crate::handle::Handle;
 use std::fmt;
-use std::thread::ThreadId;
 use std::time::Duration;
+use zokio_base::sync::thread::ThreadId;
 use zokio_driver::DriverMetrics;
 use zokio_driver::uring::{OpMetrics, RingStatus};
 use zokio_sched::WorkerMetrics;
@@ -212,5 +212,54 @@ impl RuntimeMetrics {
     /// How many threads the blocking pool has for closures, idle ones included.
     pub fn num_blocking_threads(&self) -> usize {
         self.handle.inner.pool.threads()
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use crate::Builder;
+    use zokio_base::sync::thread::current_id;
+
+    #[test]
+    fn a_worker_and_its_tasks_are_counted() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let metrics = runtime.metrics();
+        assert_eq!(metrics.worker_thread_id(0), None);
+        let task = runtime.spawn(async {});
+        assert_eq!(
+            (
+                metrics.spawned_tasks_count(),
+                metrics.remote_schedule_count()
+            ),
+            (1, 1)
+        );
+        runtime.block_on(task).unwrap();
+        runtime.block_on(async { crate::spawn(async {}).await.unwrap() });
+        assert_eq!(metrics.spawned_tasks_count(), 2);
+        assert_eq!(metrics.worker_poll_count(0), 2);
+        assert!(metrics.worker_local_schedule_count(0) >= 1);
+        assert_eq!(metrics.num_alive_tasks(), 0);
+        assert_eq!(metrics.worker_thread_id(0), Some(current_id()));
+    }
+
+    #[test]
+    fn closures_that_wait_and_threads_that_idle_are_counted() {
+        let runtime = Builder::new_current_thread()
+            .max_blocking_threads(1)
+            .build()
+            .unwrap();
+        let metrics = runtime.metrics();
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let first = runtime.spawn_blocking(move || wait.recv().unwrap());
+        let second = runtime.spawn_blocking(|| {});
+        assert_eq!(metrics.blocking_queue_depth(), 1);
+        assert_eq!(metrics.num_idle_blocking_threads(), 0);
+        go.send(()).unwrap();
+        runtime.block_on(async {
+            first.await.unwrap();
+            second.await.unwrap();
+        });
+        assert_eq!(metrics.blocking_queue_depth(), 0);
+        assert_eq!(metrics.num_blocking_threads(), 1);
     }
 }

@@ -3,10 +3,10 @@
 //! The counters of a worker are written by whoever holds its core, with a load and a store (no
 //! locked instruction), and read by anyone. A counter may therefore be a moment old, never torn.
 
-use std::thread::ThreadId;
 use std::time::Duration;
 use zokio_base::sync::Mutex;
 use zokio_base::sync::std_atomic::{AtomicU64, Ordering};
+use zokio_base::sync::thread::ThreadId;
 
 /// A number that one thread at a time adds to.
 #[derive(Debug, Default)]

@@ -109,7 +109,7 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
         // A figure for people; models would have one more lock to explore.
         #[cfg(not(any(loom, shuttle)))]
         {
-            *lane.stats.thread_id.lock() = Some(std::thread::current().id());
+            *lane.stats.thread_id.lock() = Some(zokio_base::sync::thread::current_id());
         }
         scheduler.shared.bell.ring_if_asleep();
         let local = Box::new(Local {
