@@ -157,8 +157,7 @@ fn what_is_assumed_holds_until_an_attempt_blocks() {
     };
     assert_eq!(poll(&mut cx, Direction::Read), Poll::Ready(Ready::READABLE));
     assert_eq!(driver.handle.attached(0), 0);
-    let read =
-        || registration.try_io(Interest::READABLE, |_| None, || (&near).read(&mut [0; 8]));
+    let read = || registration.try_io(Interest::READABLE, |_| None, || (&near).read(&mut [0; 8]));
     assert_eq!(read().unwrap_err().kind(), ErrorKind::WouldBlock);
     assert_eq!(driver.handle.attached(0), 1);
     assert!(poll(&mut cx, Direction::Read).is_pending());

@@ -11,8 +11,10 @@
 //!
 //! 1. There is one word, so its changes have one order. If `notify` comes before `begin`, `begin`
 //!    finds the token and there is no wait. If it comes after, it finds `WAITING` and the waker is
-//!    fired; the waker stays fired until a wait has seen it, so it does not matter whether the
-//!    wait has begun.
+//!    fired; the waker stays fired until the set is drained. Whoever drains it in the worker's place
+//!    takes the waker's event too, but only before the worker is in its wait, and there the worker
+//!    first looks whether it still [is waiting](ParkState::is_waiting): it is not once somebody has
+//!    notified.
 //! 2. Of several who notify one wait, one fires.
 //! 3. A waker fired after the wait has ended for another reason ends the next wait early. That is
 //!    allowed: a wait may end for no reason.

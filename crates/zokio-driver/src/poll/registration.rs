@@ -162,6 +162,7 @@ impl Registration {
             return Ok(attached);
         }
         let index = self.driver.pick_set(worker);
+        // Relaxed: what was assumed is a guess, which an attempt corrects; it orders nothing.
         let assumed = Ready::from_bits(self.assumed.load(Ordering::Relaxed));
         let set = self.driver.set(index);
         let (io, key) = set.enter(self.interest, assumed, register)?;

@@ -13,8 +13,10 @@
 //!
 //! Invariants:
 //!
-//! 1. The submission queue is touched under the `submission` lock, the completion queue under the
-//!    `completion` lock. A thread that holds both took `completion` first and only tried the other.
+//! 1. The submission queue is touched under the `submission` lock, the completion queue inside the
+//!    `completion` turnstile. A thread that has both took `completion` first and only tried the
+//!    other. Who finds the turnstile taken leaves the completions to the thread inside, which
+//!    looks again (`turnstile.rs`).
 //! 2. A request is in the submission queue only while its operation has a slot: the slot is taken
 //!    first and left last. So memory that the kernel may write to is owned by the slot.
 //! 3. A message that got into the mailbox is submitted, refused or, if nobody waits for it and it
@@ -27,6 +29,7 @@ use super::doorbell::Doorbell;
 use super::probe::{self, Refusal};
 use super::slots::Slots;
 use super::submit::Submission;
+use super::turnstile::Turnstile;
 use crate::op::flying::{Finisher, Flying};
 use crate::op::plane::UnparkWorker;
 use io_uring::{IoUring, cqueue, squeue};
@@ -61,7 +64,7 @@ pub struct Lane {
     ring: OnceLock<Result<IoUring, Refusal>>,
     pub(super) slots: Slots<Finisher>,
     pub(super) submission: Mutex<Submission>,
-    completion: Mutex<()>,
+    completion: Turnstile,
     /// The kernel refused to be entered: nothing is submitted any more.
     pub(super) is_broken: AtomicBool,
     pub(super) submitted: AtomicU64,
@@ -92,7 +95,7 @@ impl Lane {
             ring: OnceLock::new(),
             slots: Slots::new(),
             submission: Mutex::new(Submission::default()),
-            completion: Mutex::new(()),
+            completion: Turnstile::new(),
             is_broken: AtomicBool::new(false),
             submitted: AtomicU64::new(0),
             enters: AtomicU64::new(0),
@@ -225,7 +228,7 @@ impl Lane {
     }
 
     /// Takes completions and gives whom they wake to `sink`. Returns how many there were; 0 if
-    /// another thread is at it.
+    /// another thread is at it, which then looks again.
     pub fn reap<S: WakeSink>(&self, sink: &mut S) -> usize {
         if self.in_flight() == 0 {
             return 0;
@@ -233,14 +236,18 @@ impl Lane {
         let Some(ring) = self.ring() else {
             return 0;
         };
-        let Some(guard) = self.completion.try_lock() else {
-            return 0;
-        };
+        let mut count = 0;
+        self.completion.pass(|| count += self.reap_all(ring, sink));
+        count
+    }
+
+    /// Takes completions until there are no more. Inside the turnstile.
+    fn reap_all<S: WakeSink>(&self, ring: &IoUring, sink: &mut S) -> usize {
         let mut count = 0;
         let mut has_entered = false;
         loop {
-            // SAFETY: the completion queue is ours while we hold its lock (invariant 1), and this
-            // is the only view of it.
+            // SAFETY: the completion queue is ours while we are inside (invariant 1), and this is
+            // the only view of it.
             let completions = unsafe { ring.completion_shared() };
             let mut in_this_turn = 0;
             for completion in completions {
@@ -251,15 +258,13 @@ impl Lane {
             // Entered in vain: what is to be posted is for another thread to do, or was done and
             // the kernel left its flag up, which it does when the thread that submitted has ended.
             if has_entered && in_this_turn == 0 {
-                break;
+                return count;
             }
             has_entered = self.run_task_work(ring);
             if !has_entered && in_this_turn == 0 {
-                break;
+                return count;
             }
         }
-        drop(guard);
-        count
     }
 
     fn retire<S: WakeSink>(&self, completion: &cqueue::Entry, sink: &mut S) {

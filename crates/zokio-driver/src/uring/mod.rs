@@ -21,6 +21,8 @@ pub mod probe;
 mod shutdown;
 #[cfg(zokio_ring)]
 mod submit;
+#[cfg(zokio_ring)]
+mod turnstile;
 
 #[cfg(not(zokio_ring))]
 #[path = "absent.rs"]
