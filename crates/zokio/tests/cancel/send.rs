@@ -150,7 +150,8 @@ fn datagrams_to_a_full_socket() {
         let (near, far) = std::os::unix::net::UnixDatagram::pair().unwrap();
         near.set_nonblocking(true).unwrap();
         far.set_nonblocking(true).unwrap();
-        drop_datagrams(UnixDatagram::from_std(near).unwrap(), Arc::new(far)).await;
+        let raw = near.try_clone().unwrap();
+        drop_datagrams(UnixDatagram::from_std(near).unwrap(), raw, Arc::new(far)).await;
     });
 }
 
@@ -176,7 +177,16 @@ fn take_datagram(far: &StdDatagram, expected: &mut u64) -> bool {
     }
 }
 
-async fn drop_datagrams(near: UnixDatagram, far: Arc<StdDatagram>) {
+/// Sends until there is no room. A future that has to wait does not say that: it may be that it was
+/// not told of the room yet.
+fn fill_with_datagrams(near: &StdDatagram, sent: &mut u64) {
+    while near.send(&sent.to_le_bytes()).is_ok() {
+        *sent += 1;
+    }
+}
+
+/// `raw` is a second descriptor of `near`.
+async fn drop_datagrams(near: UnixDatagram, raw: StdDatagram, far: Arc<StdDatagram>) {
     let rival = Rival::new();
     let mut dice = Dice::new();
     let (mut sent, mut seen) = (0_u64, 0_u64);
@@ -189,6 +199,7 @@ async fn drop_datagrams(near: UnixDatagram, far: Arc<StdDatagram>) {
         while poll(send(sent).as_mut(), &probe).is_ready() {
             sent += 1;
         }
+        fill_with_datagrams(&raw, &mut sent);
         let mut future = send(sent);
         match state_of(round) {
             State::Unpolled => drop(future),
