@@ -249,10 +249,15 @@ fn errors_say_what_happened_and_hide_the_value() {
 
 #[test]
 fn large_values_do_not_pass_over_the_stack() {
-    // A block of these is larger than a test thread's stack.
-    let (sender, mut receiver) = unbounded_channel::<[u8; 100_000]>();
-    sender.send([7; 100_000]).unwrap();
-    assert_eq!(receiver.try_recv().unwrap()[99_999], 7);
+    // A block of 32 of these is larger than the thread's stack; what a build without optimization
+    // keeps of one in each frame is not.
+    let thread = thread::Builder::new().stack_size(3_000_000);
+    let test = thread.spawn(|| {
+        let (sender, mut receiver) = unbounded_channel::<[u8; 100_000]>();
+        sender.send([7; 100_000]).unwrap();
+        assert_eq!(receiver.try_recv().unwrap()[99_999], 7);
+    });
+    test.unwrap().join().unwrap();
 }
 
 #[test]

@@ -11,7 +11,6 @@ use std::task::Poll;
 use std::time::Duration;
 use zokio::fs::File;
 use zokio::io::{AsyncReadExt, AsyncWriteExt};
-use zokio::runtime::IoMode;
 
 /// A directory whose files are never opened or written at once, if there is one: in memory.
 fn directory() -> tempfile::TempDir {
@@ -54,6 +53,7 @@ async fn open(path: PathBuf, round: usize) -> std::io::Result<File> {
 }
 
 async fn drop_opens(config: Config) {
+    let has_ring = config.has_ring();
     let rival = Rival::new();
     let dir = directory();
     let path = dir.path().join("file");
@@ -87,7 +87,7 @@ async fn drop_opens(config: Config) {
             continue;
         }
         // A thread would be done before it is asked: with the gate closed the open has to wait.
-        let gate = (config.mode == IoMode::Epoll).then(Gate::closed);
+        let gate = (!has_ring).then(Gate::closed);
         match poll(future.as_mut(), &probe) {
             Poll::Ready(file) => drop(file.unwrap()),
             Poll::Pending => {
@@ -221,6 +221,7 @@ fn reads_of_a_file_that_waits() {
 #[test]
 fn files_dropped_while_they_are_read() {
     on_each(configs(), "fs read, file dropped", |config| async move {
+        let has_ring = config.has_ring();
         let mut flat = None;
         for round in 0..rounds() / 2 {
             if round == rounds() / 20 {
@@ -242,7 +243,7 @@ fn files_dropped_while_they_are_read() {
             }
             drop(file);
             // A thread that reads is not to be stopped; a ring is.
-            if round % 2 == 0 || config.mode == IoMode::Epoll {
+            if round % 2 == 0 || !has_ring {
                 drop(writer);
             } else {
                 wait_for_no_reader(&writer).await;

@@ -71,6 +71,11 @@ impl Config {
         self.builder().build().unwrap()
     }
 
+    /// Whether files are read by a ring rather than by a thread.
+    pub fn has_ring(self) -> bool {
+        self.mode != IoMode::Epoll && are_rings_allowed()
+    }
+
     fn builder(self) -> Builder {
         let mut builder = if self.is_multi {
             Builder::new_multi_thread()
@@ -88,17 +93,27 @@ impl Config {
     }
 }
 
+/// Whether this system allows rings.
+fn are_rings_allowed() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        let config = Config {
+            mode: IoMode::Uring,
+            is_multi: false,
+        };
+        config.builder().build().is_ok()
+    })
+}
+
 /// Every runtime that this system can have.
 pub fn configs() -> Vec<Config> {
     let mut configs = Vec::new();
     for mode in [IoMode::Uring, IoMode::Auto, IoMode::Epoll] {
         for is_multi in [false, true] {
-            let config = Config { mode, is_multi };
-            if mode != IoMode::Uring || config.builder().build().is_ok() {
-                configs.push(config);
-            }
+            configs.push(Config { mode, is_multi });
         }
     }
+    configs.retain(|config| config.mode != IoMode::Uring || are_rings_allowed());
     configs
 }
 

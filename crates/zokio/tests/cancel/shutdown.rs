@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 use zokio::io::{AsyncReadExt, AsyncWriteExt};
 use zokio::net::{TcpListener, TcpStream, UdpSocket};
-use zokio::runtime::{IoMode, Runtime};
+use zokio::runtime::Runtime;
 
 /// How many operations are under way when a runtime ends.
 const UNDER_WAY: usize = 1_000;
@@ -62,7 +62,7 @@ fn waiting(
                 }
             })
         }
-        6 if config.mode != IoMode::Epoll => {
+        6 if config.has_ring() => {
             let (read, writer) = endless_read();
             kept.writers.push(writer);
             read
