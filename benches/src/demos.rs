@@ -102,19 +102,27 @@ pub(crate) fn runaway() -> Outcome {
     Ok(())
 }
 
-/// Connections beside a worker that is always busy.
+/// Connections beside a worker that is always busy, and connections that keep their worker busy.
 pub(crate) fn busy() -> Outcome {
-    println!(
-        "busy: 2 workers, one kept busy by polls of 50 us; 64 connections with a beat of 5 ms"
-    );
-    for _ in 0..3 {
-        let (zokio, tokio) = (on_zokio::under::busy(), on_tokio::under::busy());
+    println!("busy: 2 workers, one kept busy by polls of 50 us; 64 connections, a beat of 5 ms");
+    beside(on_zokio::under::busy, on_tokio::under::busy);
+    println!("owned: 2 workers, 64 connections on one of them, 50 us of work each, a beat of 4 ms");
+    beside(on_zokio::under::owned, on_tokio::under::owned);
+    Ok(())
+}
+
+fn beside(zokio: impl Fn() -> on_zokio::under::Echo, tokio: impl Fn() -> on_tokio::under::Echo) {
+    for _ in 0..5 {
+        let (zokio, tokio) = (zokio().load, tokio().load);
         println!(
-            "  zokio p50 {:.0} us, p99 {:.0} us; tokio p50 {:.0} us, p99 {:.0} us",
-            zokio.load.p50_us, zokio.load.p99_us, tokio.load.p50_us, tokio.load.p99_us
+            "  zokio p50 {:>4.0} us, p99 {:>5.0} us; tokio p50 {:>4.0} us, p99 {:>5.0} us; p99 {:.2}",
+            zokio.p50_us,
+            zokio.p99_us,
+            tokio.p50_us,
+            tokio.p99_us,
+            zokio.p99_us / tokio.p99_us
         );
     }
-    Ok(())
 }
 
 /// The tail at 1,024 connections on one worker.

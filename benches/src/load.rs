@@ -1,9 +1,11 @@
 //! The load generator: one thread, one event loop, in a process of its own.
 //!
 //! Each connection sends a message and waits until all of it has come back; then it sends again,
-//! at once (closed loop) or at its next beat (`pause`). With beats, a late answer counts from the
-//! beat at which it was due, so a stall is seen by every request that it delays. The first fifth of
-//! the time warms up and is not counted.
+//! at once (closed loop) or at its next beat (`pause`). With beats, a message that had to wait for
+//! the answer to the one before counts from its beat, so a stall is seen by every request that it
+//! delays; one that did not counts from when it is sent, so that the lateness of the generator's own
+//! timer, which ticks once a millisecond, is nobody's. The first fifth of the time warms up and is
+//! not counted.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -12,6 +14,9 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+
+/// How long the server of a paced load has to accept its connections.
+const SETTLING: Duration = Duration::from_millis(50);
 
 /// What to send.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +74,8 @@ struct Connection {
     /// When the message in flight was due; `None` between messages.
     due: Option<Instant>,
     next: Instant,
+    /// When the last answer was there.
+    answered: Instant,
     written: usize,
     read: usize,
 }
@@ -125,11 +132,12 @@ impl Generator {
                 .register(&mut stream, Token(index), interest)?;
             let beat = load.pause.unwrap_or_default();
             let offset = beat.mul_f64(index as f64 / load.connections as f64);
-            let next = Instant::now() + offset;
+            let next = Instant::now() + offset + if beat.is_zero() { beat } else { SETTLING };
             connections.push(Connection {
                 stream,
                 due: None,
                 next,
+                answered: Instant::now(),
                 written: 0,
                 read: 0,
             });
@@ -192,8 +200,8 @@ impl Generator {
                 if connection.next > now {
                     return Ok(());
                 }
-                let beat = self.load.pause.is_some();
-                connection.due = Some(if beat { connection.next } else { now });
+                let had_to_wait = connection.answered > connection.next;
+                connection.due = Some(if had_to_wait { connection.next } else { now });
                 (connection.written, connection.read) = (0, 0);
             }
             while connection.written < self.message.len() {
@@ -223,6 +231,7 @@ impl Generator {
             Some(pause) => connection.next + pause,
             None => now,
         };
+        connection.answered = now;
         self.requests_all += 1;
         if now - self.started > self.load.time / 5 {
             self.latencies_us

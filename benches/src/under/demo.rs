@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::rt;
-use super::{Echo, contain, run_as_task, runtime, serve_load};
+use super::{Echo, contain, run_as_task, runtime, serve_load, serve_load_with, serve_owned};
 use crate::load::Load;
 use crate::measure::{Flavor, quantile};
 use crate::os;
@@ -130,6 +130,21 @@ fn spin(time: Duration) {
     while started.elapsed() < time {
         std::hint::spin_loop();
     }
+}
+
+/// Two workers, and 64 paced connections that one of them has to itself, each message being 50 us of
+/// work: enough to saturate one worker.
+pub(crate) fn owned() -> Echo {
+    let load = Load {
+        connections: 64,
+        time: Duration::from_secs(3),
+        bytes: 64,
+        pause: Some(Duration::from_millis(4)),
+    };
+    let work = || spin(Duration::from_micros(50));
+    serve_load_with(&runtime(Flavor::Multi(2)), load, |listener| {
+        serve_owned(listener, load.connections, work)
+    })
 }
 
 /// Two workers, one of them kept busy by polls of 50 us, and 64 paced connections.

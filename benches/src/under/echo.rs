@@ -36,6 +36,18 @@ pub(crate) fn echo(flavor: Flavor, connections: usize) -> Vec<Metric> {
 
 /// Serves until the load generator has finished.
 pub(crate) fn serve_load(runtime: &rt::runtime::Runtime, load: Load) -> Echo {
+    serve_load_with(runtime, load, serve)
+}
+
+/// Serves with `serve` until the load generator has finished.
+pub(crate) fn serve_load_with<S>(
+    runtime: &rt::runtime::Runtime,
+    load: Load,
+    serve: impl FnOnce(rt::net::TcpListener) -> S,
+) -> Echo
+where
+    S: Future<Output = ()> + Send + 'static,
+{
     runtime.block_on(async {
         let listener = rt::net::TcpListener::bind("127.0.0.1:0")
             .await
@@ -58,20 +70,46 @@ pub(crate) fn serve_load(runtime: &rt::runtime::Runtime, load: Load) -> Echo {
 
 async fn serve(listener: rt::net::TcpListener) {
     loop {
-        let (mut stream, _) = listener.accept().await.expect("accepting goes on");
+        let (stream, _) = listener.accept().await.expect("accepting goes on");
         stream.set_nodelay(true).expect("a connected socket");
-        rt::spawn(async move {
-            let mut buffer = [0; 4096];
-            loop {
-                match stream.read(&mut buffer).await {
-                    Ok(0) | Err(_) => return,
-                    Ok(length) => {
-                        if stream.write_all(&buffer[..length]).await.is_err() {
-                            return;
-                        }
-                    }
+        rt::spawn(answer(stream, || ()));
+    }
+}
+
+/// Accepts `connections`, waits for all of them in one poll, so that one worker gets them all, and
+/// serves them with `work` for each message.
+pub(crate) async fn serve_owned(listener: rt::net::TcpListener, connections: usize, work: fn()) {
+    let mut streams = Vec::with_capacity(connections);
+    while streams.len() < connections {
+        let (stream, _) = listener.accept().await.expect("accepting goes on");
+        stream.set_nodelay(true).expect("a connected socket");
+        streams.push(stream);
+    }
+    std::future::poll_fn(|cx| {
+        for stream in &streams {
+            let mut byte = [0];
+            let _ = stream.poll_peek(cx, &mut rt::io::ReadBuf::new(&mut byte));
+        }
+        std::task::Poll::Ready(())
+    })
+    .await;
+    for stream in streams {
+        rt::spawn(answer(stream, work));
+    }
+    std::future::pending().await
+}
+
+async fn answer(mut stream: rt::net::TcpStream, work: fn()) {
+    let mut buffer = [0; 4096];
+    loop {
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => return,
+            Ok(length) => {
+                work();
+                if stream.write_all(&buffer[..length]).await.is_err() {
+                    return;
                 }
             }
-        });
+        }
     }
 }

@@ -5,8 +5,10 @@ mod echo;
 mod scenarios;
 
 pub(crate) use super::{contain, rt};
-pub(crate) use demo::{blocked, build_and_drop, busy, idle, idle_tasks, run_away, sleep_lateness};
-pub(crate) use echo::{Echo, echo, serve_load};
+pub(crate) use demo::{
+    blocked, build_and_drop, busy, idle, idle_tasks, owned, run_away, sleep_lateness,
+};
+pub(crate) use echo::{Echo, echo, serve_load, serve_load_with, serve_owned};
 pub(crate) use scenarios::{
     chained, file, mpsc, ping_pong, remote, sleeps, spawn, timeouts, yield_now,
 };

@@ -32,6 +32,10 @@ use zokio_base::sync::std_atomic::{AtomicBool, AtomicUsize, Ordering};
 /// How many events one drain takes unless told otherwise.
 pub const EVENTS_DEFAULT: usize = 1024;
 
+/// A worker whose set is watched looks at it itself every so many turns: what the guard could not
+/// take at once (more events than one drain takes) is not left for long.
+const OWN_LOOK: u32 = 16;
+
 /// How a driver is to be.
 #[derive(Clone)]
 pub struct DriverOptions {
@@ -297,15 +301,16 @@ impl WorkerDriver {
         }
     }
 
-    /// Submits what is pending and drains what is ready, without waiting.
+    /// Submits what is pending and drains what is ready, without waiting. While an idle worker
+    /// watches the set, what is ready there is that worker's, most of the time.
     pub fn poll<S: WakeSink>(&mut self, sink: &mut S) {
         let lane = self.handle.0.plane.lane(self.index);
         lane.submit_pending();
         lane.reap(sink);
-        expect_drained(self.handle.set(self.index).try_drain(sink), self, sink);
-        self.turns = self.turns.saturating_add(1);
-        if self.turns >= 2 {
-            self.ask_to_be_watched();
+        self.turns = self.turns.wrapping_add(1);
+        let is_watched = self.turns >= 2 && self.ask_to_be_watched();
+        if !is_watched || self.turns % OWN_LOOK == 0 {
+            expect_drained(self.handle.set(self.index).try_drain(sink), self, sink);
         }
     }
 

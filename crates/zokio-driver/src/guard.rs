@@ -42,7 +42,8 @@ impl WorkerDriver {
     ) -> io::Result<Drained> {
         let set = self.handle().set(self.index());
         let may_wait = || !self.handle().is_running(self.index());
-        if !self.has_running_peer() || timeout.is_some_and(|timeout| timeout <= GUARD_DELAY) {
+        let watches_all = !self.has_unwatched_peer();
+        if watches_all || timeout.is_some_and(|timeout| timeout <= GUARD_DELAY) {
             return set.wait(timeout, may_wait, sink);
         }
         // A time that does not fit the clock never comes.
@@ -67,8 +68,11 @@ impl WorkerDriver {
         }
     }
 
-    fn has_running_peer(&self) -> bool {
-        self.peers().any(|peer| self.handle().is_running(peer))
+    /// Whether a peer runs whose set is not nested in this worker's.
+    fn has_unwatched_peer(&self) -> bool {
+        let watch = self.handle().watch();
+        self.peers()
+            .any(|peer| self.handle().is_running(peer) && !watch.is_nested(peer, self.index()))
     }
 
     fn peers(&self) -> impl Iterator<Item = usize> {
@@ -97,19 +101,22 @@ impl WorkerDriver {
         (woken, all_nested)
     }
 
-    /// This worker has been running for a while: the guard may want to know.
-    pub(crate) fn ask_to_be_watched(&self) {
+    /// This worker has been running for a while: the guard may want to know. Returns whether the
+    /// guard waits, and watches this worker's set.
+    pub(crate) fn ask_to_be_watched(&self) -> bool {
         let watch = self.handle().watch();
-        if watch.is_watched(self.index()) {
-            return;
+        let Some(guard) = watch.guard() else {
+            return false;
+        };
+        if guard == self.index() || self.handle().is_running(guard) {
+            return false;
         }
-        if let Some(guard) = watch.guard().filter(|&guard| guard != self.index()) {
-            let (own_set, guard_set) = (self.handle().set(self.index()), self.handle().set(guard));
-            // Where sets cannot be nested the guard looks by itself.
-            let _ = watch.enter(self.index(), guard, || {
-                guard_set.nest(own_set, self.index())
-            });
-        }
+        let (own_set, guard_set) = (self.handle().set(self.index()), self.handle().set(guard));
+        // Where sets cannot be nested the guard looks by itself.
+        let nested = watch.enter(self.index(), guard, || {
+            guard_set.nest(own_set, self.index())
+        });
+        nested.is_ok()
     }
 
     /// Nobody needs to watch a worker that waits.

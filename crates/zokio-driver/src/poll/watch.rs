@@ -7,7 +7,7 @@
 //! The guard:
 //!
 //! 1. Leaves every set that its own is nested in, and takes the role, unless somebody has it.
-//! 2. If no peer runs, it waits without regard to peers.
+//! 2. If no peer runs whose set is not nested in its own already, it waits without regard to peers.
 //! 3. Otherwise it waits for [`GUARD_DELAY`] at most: workers that take turns in short runs never pay
 //!    for more than that.
 //! 4. Then it nests the sets of the peers that run, and waits on. Where sets cannot be nested, it
@@ -19,7 +19,9 @@
 //! Who is about to wait and sees that the guard runs takes the role over.
 //!
 //! A worker that has been running for a while (its second turn of polling without a wait) nests its
-//! set in that of the guard, if there is one. A worker that is about to wait leaves all sets.
+//! set in that of the guard, if there is one. From then on it leaves what comes to the guard while
+//! that one waits: if both took it, tasks and their sockets would go to and fro between a worker that
+//! has time and one that has none. A worker that is about to wait leaves all sets.
 //!
 //! Invariants:
 //!
@@ -108,6 +110,11 @@ impl Watch {
     pub(crate) fn is_watched(&self, worker: usize) -> bool {
         // Relaxed: who has to know for certain takes the lock.
         self.seats[worker].watched.load(Ordering::Relaxed)
+    }
+
+    /// Whether the set of `worker` is nested in that of `guard`.
+    pub(crate) fn is_nested(&self, worker: usize, guard: usize) -> bool {
+        self.is_watched(worker) && self.seats[worker].by.lock().contains(&guard)
     }
 
     /// Nests the set of `worker` in that of `guard` through `nest`, unless it is there.
