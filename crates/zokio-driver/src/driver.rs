@@ -32,9 +32,9 @@ use zokio_base::sync::std_atomic::{AtomicBool, AtomicUsize, Ordering};
 /// How many events one drain takes unless told otherwise.
 pub const EVENTS_DEFAULT: usize = 1024;
 
-/// A worker whose set is watched looks at it itself every so many turns: what the guard could not
-/// take at once (more events than one drain takes) is not left for long.
-const OWN_LOOK: u32 = 16;
+/// A worker whose set is watched looks at it itself after this time: the guard may have no
+/// processor to run on, or more events than one drain takes.
+const OWN_LOOK: Duration = Duration::from_micros(200);
 
 /// How a driver is to be.
 #[derive(Clone)]
@@ -155,6 +155,7 @@ impl Driver {
                 index,
                 watches_ring: false,
                 turns: 0,
+                left_since: None,
             })
             .collect();
         Ok(Driver { handle, workers })
@@ -274,6 +275,8 @@ pub struct WorkerDriver {
     watches_ring: bool,
     /// Turns of polling since the last wait.
     turns: u32,
+    /// Since when this worker has left its set to the guard, if it does.
+    left_since: Option<Instant>,
 }
 
 impl WorkerDriver {
@@ -307,11 +310,17 @@ impl WorkerDriver {
         let lane = self.handle.0.plane.lane(self.index);
         lane.submit_pending();
         lane.reap(sink);
-        self.turns = self.turns.wrapping_add(1);
-        let is_watched = self.turns >= 2 && self.ask_to_be_watched();
-        if !is_watched || self.turns % OWN_LOOK == 0 {
-            expect_drained(self.handle.set(self.index).try_drain(sink), self, sink);
+        self.turns = self.turns.saturating_add(1);
+        if self.turns >= 2 && self.ask_to_be_watched() {
+            // The system's time: a clock that stands would leave it to the guard for ever.
+            let now = clock::real_now();
+            let since = *self.left_since.get_or_insert(now);
+            if now.saturating_duration_since(since) < OWN_LOOK {
+                return;
+            }
         }
+        self.left_since = None;
+        expect_drained(self.handle.set(self.index).try_drain(sink), self, sink);
     }
 
     /// Submits what is pending, waits until something is ready, `deadline` has come, `limit` has
@@ -335,6 +344,7 @@ impl WorkerDriver {
             self.watch_ring();
         }
         self.turns = 0;
+        self.left_since = None;
         let lane = self.handle.0.plane.lane(self.index);
         let seat = &self.handle.0.seats[self.index];
         if reaped > 0 || limit == Some(Duration::ZERO) || !seat.state.begin() {
