@@ -1,32 +1,40 @@
 //! What a task costs, counted at the allocator: one block for each, of the size that the layout
 //! says, and eight bytes in the shard's table.
 //!
-//! One test, because the counts are the process's.
+//! The counts are the thread's: the harness allocates on its own.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::LocalKey;
 use zokio_task::{AbortHandle, Header, Notified, Schedule, Shard, SpawnMeta};
 
 /// The system's allocator, counting what it is asked for.
 struct Counting;
 
-static BLOCKS: AtomicUsize = AtomicUsize::new(0);
-static BYTES: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    static BLOCKS: Cell<usize> = const { Cell::new(0) };
+    static BYTES: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Adds `amount`, which may stand for a negative one, to `counter`.
+fn count(counter: &'static LocalKey<Cell<usize>>, amount: usize) {
+    counter.with(|value| value.set(value.get().wrapping_add(amount)));
+}
 
 // SAFETY: everything is passed on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        BLOCKS.fetch_add(1, Ordering::Relaxed);
-        BYTES.fetch_add(layout.size(), Ordering::Relaxed);
+        count(&BLOCKS, 1);
+        count(&BYTES, layout.size());
         // SAFETY: the caller's.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        BLOCKS.fetch_sub(1, Ordering::Relaxed);
-        BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
+        count(&BLOCKS, 1_usize.wrapping_neg());
+        count(&BYTES, layout.size().wrapping_neg());
         // SAFETY: the caller's.
         unsafe { System.dealloc(block, layout) }
     }
@@ -44,9 +52,9 @@ impl Schedule for OnTheSpot {
     }
 }
 
-/// Blocks and bytes in use.
+/// Blocks and bytes that this thread has in use.
 fn used() -> [usize; 2] {
-    [&BLOCKS, &BYTES].map(|counter| counter.load(Ordering::Relaxed))
+    [&BLOCKS, &BYTES].map(|counter| counter.get())
 }
 
 fn since(before: [usize; 2]) -> [usize; 2] {
