@@ -18,10 +18,12 @@
 //! 1. At most `detached_max` threads that lost their core are kept; beyond that, and where no
 //!    thread can be had, a stall is reported and the core stays where it is.
 //! 2. Each poll is reported once.
+//! 3. Whoever has waited for the end of the monitor ([`Attendance::wait_until_gone`]) knows that its
+//!    thread holds nothing of the scheduler's any more: what the driver had is closed.
 
 use crate::handoff::Tenure;
 use crate::policy::{Policy, StallReport};
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Scheduler, left_until};
 use crate::stats::SharedStats;
 use crate::sys::{self, Probe};
 use std::io;
@@ -30,7 +32,7 @@ use zokio_base::clock;
 use zokio_base::park::Park;
 use zokio_base::parker::{Parker, Unparker};
 use zokio_base::sync::atomic::{AtomicBool, Ordering, fence};
-use zokio_base::sync::{Arc, Mutex, Weak, thread};
+use zokio_base::sync::{Arc, Condvar, Mutex, Weak, thread};
 
 /// How often the monitor looks while one threshold passes: a stall is found at most one tick late.
 const TICKS_PER_THRESHOLD: u32 = 4;
@@ -45,6 +47,7 @@ pub(crate) struct Bell {
     closed: AtomicBool,
     unparker: Unparker,
     parker: Mutex<Option<Parker>>,
+    attendance: Arc<Attendance>,
 }
 
 impl Bell {
@@ -56,6 +59,7 @@ impl Bell {
             closed: AtomicBool::new(false),
             unparker: parker.unparker(),
             parker: Mutex::new(Some(parker)),
+            attendance: Arc::default(),
         }
     }
 
@@ -76,6 +80,12 @@ impl Bell {
         // Release pairs with the acquire in `is_closed`.
         self.closed.store(true, Ordering::Release);
         self.unparker.unpark();
+    }
+
+    /// Waits until the monitor of a closed bell is gone, until `deadline` at most. Returns whether
+    /// it is.
+    pub(crate) fn wait_until_gone(&self, deadline: Option<Instant>) -> bool {
+        self.attendance.wait_until_gone(deadline)
     }
 
     fn is_closed(&self) -> bool {
@@ -104,6 +114,44 @@ impl Bell {
     }
 }
 
+/// Whether the monitor is there. It outlives the scheduler, of which the monitor lets go first.
+#[derive(Debug, Default)]
+struct Attendance {
+    /// Whether the thread was started and has not ended.
+    present: Mutex<bool>,
+    /// The monitor's thread, once it runs.
+    thread: Mutex<Option<thread::ThreadId>>,
+    gone: Condvar,
+}
+
+impl Attendance {
+    fn wait_until_gone(&self, deadline: Option<Instant>) -> bool {
+        if *self.thread.lock() == Some(thread::current_id()) {
+            // A report's hook has dropped the runtime: it cannot wait for itself.
+            return false;
+        }
+        let mut present = self.present.lock();
+        while *present {
+            match deadline.map(left_until) {
+                None => present = self.gone.wait(present),
+                Some(left) if left.is_zero() => return false,
+                Some(left) => present = self.gone.wait_timeout(present, left).0,
+            }
+        }
+        true
+    }
+}
+
+/// Says that the monitor is gone when it is dropped, after a panic of a hook too.
+struct Leave(Arc<Attendance>);
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        *self.0.present.lock() = false;
+        self.0.gone.notify_all();
+    }
+}
+
 /// Starts the monitor of `scheduler`.
 pub(crate) fn start<P, Q>(scheduler: &Arc<Scheduler<P, Q>>) -> io::Result<()>
 where
@@ -123,9 +171,18 @@ where
         detached: Vec::new(),
         parks: 0,
     };
+    let attendance = bell.attendance.clone();
+    *attendance.present.lock() = true;
+    // Dropped with the closure if there is no thread for it.
+    let leave = Leave(attendance);
     thread::Builder::new()
         .name("zokio-monitor".into())
-        .spawn(move || monitor.run(&parker))
+        .spawn(move || {
+            *leave.0.thread.lock() = Some(thread::current_id());
+            monitor.run(&parker);
+            drop(parker);
+            drop(leave);
+        })
         .map(drop)
 }
 

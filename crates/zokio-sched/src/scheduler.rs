@@ -241,17 +241,14 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
         let deadline = timeout.and_then(|timeout| clock::real_now().checked_add(timeout));
         let mut ending = self.ending.lock();
         while !ending.done {
-            let left = match (timeout, deadline) {
-                (Some(_), Some(deadline)) => Some(left_until(deadline)),
-                _ => None,
-            };
-            match left {
+            match deadline.map(left_until) {
                 None => ending = self.ended.wait(ending),
                 Some(left) if left.is_zero() => return false,
                 Some(left) => ending = self.ended.wait_timeout(ending, left).0,
             }
         }
-        true
+        drop(ending);
+        self.shared.bell.wait_until_gone(deadline)
     }
 
     fn run_abandoned(self: &Arc<Self>) {
@@ -331,7 +328,8 @@ impl<P: Park + Send + 'static, Q: Policy> Drop for Scheduler<P, Q> {
     }
 }
 
-fn left_until(deadline: Instant) -> Duration {
+/// The time until `deadline`, by the system's clock.
+pub(crate) fn left_until(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(clock::real_now())
 }
 
