@@ -22,6 +22,7 @@ mod measure;
 mod on_tokio;
 mod on_zokio;
 mod os;
+mod sync;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,7 @@ use measure::{Flavor, Metric, Scenario};
 
 const USAGE: &str = "\
 usage: compare [--rounds N] [--workers N] [--flavor multi|current|both] [FILTER..]
+       compare sync [the same options] [FILTER..]
        compare memory | containment | runaway | busy | tail | idle | build | lateness | demos
 
 scenarios: spawn yield ping_pong chained remote sleeps timeouts mpsc echo_1 echo_64 echo_1024 file memory
@@ -49,11 +51,13 @@ fn main() -> ExitCode {
         ["build"] => demos::build(),
         ["lateness"] => demos::lateness(),
         ["demos"] => demos::all(),
+        ["one", ..] => sync::one(&words[1..]),
+        ["sync", ..] => compare(sync::scenarios(), &words[1..]),
         ["--help" | "-h" | "help"] => {
             print!("{USAGE}");
             Ok(())
         }
-        _ => compare(&words),
+        _ => compare(scenarios(), &words),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -97,7 +101,7 @@ fn scenarios() -> Vec<Scenario> {
     list
 }
 
-fn compare(words: &[&str]) -> Result<(), String> {
+fn compare(mut list: Vec<Scenario>, words: &[&str]) -> Result<(), String> {
     let (mut rounds, mut workers, mut flavor, mut filter) = (10usize, 2usize, "both", Vec::new());
     let mut words = words.iter();
     while let Some(word) = words.next() {
@@ -122,7 +126,6 @@ fn compare(words: &[&str]) -> Result<(), String> {
         "both" => vec![Flavor::Multi(workers), Flavor::Current],
         other => return Err(format!("no flavor `{other}`")),
     };
-    let mut list = scenarios();
     if !filter.is_empty() {
         list.retain(|s| filter.iter().any(|f| s.name == f.as_str()));
     }

@@ -3,6 +3,7 @@
 mod demo;
 mod echo;
 mod scenarios;
+mod sync;
 
 pub(crate) use super::{contain, rt};
 pub(crate) use demo::{
@@ -11,6 +12,11 @@ pub(crate) use demo::{
 pub(crate) use echo::{Echo, echo, serve_load, serve_load_with, serve_owned};
 pub(crate) use scenarios::{
     chained, file, mpsc, ping_pong, remote, sleeps, spawn, timeouts, yield_now,
+};
+pub(crate) use sync::{
+    broadcast, mpsc_bounded, mpsc_unbounded, mutex_contended, mutex_free, notify_ping_pong,
+    notify_waiters, oneshot_across, oneshot_local, rwlock_contended, rwlock_read, rwlock_write,
+    semaphore_contended, semaphore_free, timeout_dropped, timeout_ready, watch,
 };
 
 use crate::measure::Flavor;
