@@ -19,7 +19,7 @@
 use super::Speculated;
 use crate::op::{At, OpPath, OpenHow};
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Seek, SeekFrom};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd};
 
@@ -73,6 +73,23 @@ pub fn write(file: &File, from: &[u8], at: At) -> Speculated<io::Result<usize>> 
     let offset = at.to_raw() as libc::off_t;
     // SAFETY: the vector names the slice, which a write only reads; the descriptor is open.
     vectored(unsafe { libc::pwritev2(file.as_raw_fd(), &vector, 1, offset, libc::RWF_NOWAIT) })
+}
+
+/// Moves the cursor to where a write of `count` bytes leaves it, if it still is where it was before.
+pub(crate) fn catch_up(file: &File, before: u64, count: usize) {
+    let mut file = file;
+    if count == 0 || !file.stream_position().is_ok_and(|now| now == before) {
+        return;
+    }
+    // SAFETY: asks for the flags of an open descriptor.
+    let flags = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFL) };
+    let to = if flags & libc::O_APPEND != 0 {
+        SeekFrom::End(0)
+    } else {
+        SeekFrom::Current(count as i64)
+    };
+    // What could tell where it is can move it.
+    let _ = file.seek(to);
 }
 
 fn openat2_cached(path: &OpPath, flags: i32) -> Speculated<io::Result<File>> {

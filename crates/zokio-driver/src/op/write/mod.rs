@@ -21,6 +21,9 @@ pub struct Write<B> {
     /// Bytes before this one are not written.
     start: usize,
     at: At,
+    /// Where the cursor was when a ring was given the write.
+    #[cfg(zokio_ring)]
+    cursor: Option<u64>,
 }
 
 /// What a write brings.
@@ -44,6 +47,8 @@ impl<B: IoBuf> Write<B> {
             buf,
             start,
             at,
+            #[cfg(zokio_ring)]
+            cursor: None,
         }
     }
 

@@ -1,16 +1,26 @@
 //! `IORING_OP_WRITE`.
+//!
+//! The kernel goes on by itself with a write to a file that was short. If there is an error then,
+//! the result is the count of what was written before, as it has to be, but the cursor has not
+//! moved: the next write would go over it. So a short write at the cursor looks after that.
 #![cfg(zokio_ring)]
 #![allow(unsafe_code)]
 
 use super::Write;
 use crate::buf::IoBuf;
-use crate::op::{Finish, OnRing};
+use crate::op::sys::now;
+use crate::op::{At, Finish, OnRing};
 use io_uring::{opcode, squeue, types};
+use std::io::Seek;
 use std::os::fd::AsRawFd;
 
 // SAFETY: the entry names memory and descriptors of this very operation (invariant 1 of `op`).
 unsafe impl<B: IoBuf> OnRing for Write<B> {
     fn entry(&mut self) -> squeue::Entry {
+        if self.at == At::Cursor {
+            // None where there is no cursor: a pipe.
+            self.cursor = (&*self.file).stream_position().ok();
+        }
         let source = self.source();
         let len = u32::try_from(source.len()).unwrap_or(crate::uring::COUNT_MAX);
         let fd = types::Fd(self.file.as_raw_fd());
@@ -21,7 +31,12 @@ unsafe impl<B: IoBuf> OnRing for Write<B> {
 
     fn finish(self, result: i32) -> Finish<Self> {
         match usize::try_from(result) {
-            Ok(count) => Finish::Done(self.returned(Ok(count))),
+            Ok(count) => {
+                if let (Some(before), true) = (self.cursor, count < self.source().len()) {
+                    now::catch_up(&self.file, before, count);
+                }
+                Finish::Done(self.returned(Ok(count)))
+            }
             Err(_) => Finish::of_error(self, result, |write, error| write.returned(Err(error))),
         }
     }
