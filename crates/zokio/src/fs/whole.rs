@@ -115,5 +115,14 @@ pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Re
 /// Dropped once begun, it is carried out all the same.
 pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<u64, io::Error> {
     let (from, to) = (from.as_ref().to_owned(), to.as_ref().to_owned());
-    run::offload(move || std::fs::copy(from, to)).await
+    run::offload(move || {
+        loop {
+            // Unlike its other calls, this one of the standard library's gives up when a signal comes.
+            match std::fs::copy(&from, &to) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    })
+    .await
 }
