@@ -10,7 +10,8 @@ pub(crate) const NO_RUNTIME: &str =
 pub(crate) const THREAD_GONE: &str = "The Tokio context thread-local variable has been destroyed.";
 pub(crate) const NESTED: &str = "Cannot start a runtime from within a runtime. This happens \
      because a function (like `block_on`) attempted to block the current thread while the thread \
-     is being used to drive asynchronous tasks.";
+     is being used to drive asynchronous tasks. If you are in an async function, use `.await` on the \
+     future instead of blocking on it.";
 
 /// Why there is no current runtime. See [`Handle::try_current`](crate::Handle::try_current).
 #[derive(Debug)]

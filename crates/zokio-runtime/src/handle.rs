@@ -172,13 +172,15 @@ impl Handle {
     /// Runs a future to its end on the calling thread, inside of the runtime.
     ///
     /// On a current-thread runtime this does not drive tasks, timers or sockets:
-    /// [`Runtime::block_on`](crate::Runtime::block_on) does.
+    /// [`Runtime::block_on`](crate::Runtime::block_on) does. The future may call
+    /// [`block_in_place`](crate::block_in_place) on either kind.
     ///
     /// # Panics
     /// If the future does, and if the thread is driving a runtime's tasks already.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let _region = enter_region(self.inner.scheduler.is_multi_thread());
+        // The thread runs this future only, whatever the runtime's kind: it may block in place.
+        let _region = enter_region(true);
         let _guard = self.enter();
         zokio_task::block_on::block_on(future)
     }

@@ -196,7 +196,7 @@ fn a_local_runtime_runs_futures_that_are_not_send() {
 }
 
 #[test]
-#[should_panic(expected = "Cannot start a runtime from within a runtime")]
+#[should_panic(expected = "use `.await` on the future instead of blocking on it")]
 fn block_on_does_not_nest() {
     let runtime = Runtime::new().unwrap();
     runtime.block_on(async { Handle::current().block_on(async {}) });
