@@ -100,6 +100,17 @@ impl Registration {
         &self.driver
     }
 
+    /// Whether there still is a driver to wait for.
+    ///
+    /// # Errors
+    /// If it is gone.
+    pub fn check_driver(&self) -> io::Result<()> {
+        if self.driver.is_shutdown() {
+            return Err(gone());
+        }
+        Ok(())
+    }
+
     /// Attaches the source now, if it is not attached yet.
     ///
     /// # Errors

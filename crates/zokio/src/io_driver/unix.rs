@@ -28,8 +28,13 @@ impl<E: AsRawFd> IoSource<E> {
     }
 
     /// Ties `io`, which must be in non-blocking mode, to `driver`.
+    ///
+    /// # Errors
+    /// If the driver is gone. It is not told of `io` before `io` has to wait, but whoever makes a
+    /// source that can never wait should hear of it now.
     pub(crate) fn with_driver(io: E, interest: Interest, driver: DriverHandle) -> io::Result<Self> {
         let registration = Registration::new(driver, io.as_raw_fd(), interest);
+        registration.check_driver()?;
         Ok(Self { registration, io })
     }
 
