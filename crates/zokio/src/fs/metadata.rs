@@ -30,7 +30,7 @@ pub async fn symlink_metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
 
 async fn of_path(path: &Path, follow: bool) -> io::Result<Metadata> {
     let path = OpPath::new(path)?;
-    run::enter().await;
+    run::enter().await?;
     if let Speculated::Done(result) = now::metadata(&path, follow) {
         return result;
     }

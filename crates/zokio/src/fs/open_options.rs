@@ -123,7 +123,7 @@ impl OpenOptions {
 /// Opens a file for this module.
 pub(super) async fn open(path: &Path, how: OpenHow) -> io::Result<std::fs::File> {
     let path = OpPath::new(path)?;
-    run::enter().await;
+    run::enter().await?;
     let mut open = Open::new(path, how);
     if let Some(result) = open.try_now() {
         return result;

@@ -47,9 +47,18 @@ pub(super) fn not_run() -> io::Error {
     io::Error::other("background task failed")
 }
 
-/// Takes a unit of the budget, and makes sure that there is a runtime: what is done at once has to
-/// behave as what is not.
-pub(super) async fn enter() {
-    drop(zokio_runtime::driver_for_files());
+/// Takes a unit of the budget, and makes sure that there is a runtime which has not shut down: what is
+/// done at once has to behave as what is not.
+///
+/// # Errors
+/// If the runtime has shut down.
+///
+/// # Panics
+/// Outside of a runtime.
+pub(super) async fn enter() -> io::Result<()> {
+    if zokio_runtime::driver_for_files().is_shutdown() {
+        return Err(not_run());
+    }
     zokio_task::coop::consume_budget().await;
+    Ok(())
 }

@@ -64,7 +64,7 @@ pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
         if count == 0 || at_size {
             return Ok(bytes);
         }
-        run::enter().await;
+        run::enter().await?;
     }
 }
 

@@ -161,7 +161,7 @@ impl File {
     /// # Panics
     /// Outside of a runtime.
     pub async fn metadata(&self) -> io::Result<Metadata> {
-        run::enter().await;
+        run::enter().await?;
         if let Speculated::Done(result) = now::file_metadata(&self.std) {
             return result;
         }
