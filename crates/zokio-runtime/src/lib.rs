@@ -36,7 +36,7 @@ mod task_builder;
 mod task_meta;
 mod thread_tag;
 
-pub use blocking::spawn_blocking;
+pub use blocking::{spawn_blocking, try_spawn_blocking};
 pub use builder::Builder;
 pub use current::{driver_for_files, spawn, worker_index};
 pub use error::{TryCurrentError, is_rt_shutdown_err};

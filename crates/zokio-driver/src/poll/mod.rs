@@ -22,4 +22,4 @@ mod model;
 pub use ready::{Interest, Ready};
 pub use registration::Registration;
 pub use scheduled::{Direction, ReadyEvent};
-pub use set::is_shutdown_error;
+pub use set::{gone as shutdown_error, is_shutdown_error};

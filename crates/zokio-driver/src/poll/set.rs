@@ -141,7 +141,8 @@ impl fmt::Display for Gone {
 
 impl std::error::Error for Gone {}
 
-pub(crate) fn gone() -> io::Error {
+/// The error of an operation whose driver is gone.
+pub fn gone() -> io::Error {
     io::Error::other(Gone)
 }
 

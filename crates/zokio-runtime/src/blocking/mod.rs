@@ -63,6 +63,29 @@ where
     inner.pool.spawn(&inner, func, meta)
 }
 
+/// As [`spawn_blocking`], for operations that have errors to report: a pool that takes no more work is
+/// one, instead of a task that was cancelled.
+///
+/// # Errors
+/// If the runtime has shut down. [`is_rt_shutdown_err`](crate::is_rt_shutdown_err) knows the error.
+///
+/// # Panics
+/// As for [`spawn_blocking`].
+#[track_caller]
+pub fn try_spawn_blocking<F, R>(func: F) -> io::Result<JoinHandle<R>>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let inner = current::with(|services, _| current::downcast(services.clone()));
+    let (join, is_taken) = inner.pool.offer(&inner, func, SpawnMeta::new());
+    if is_taken {
+        Ok(join)
+    } else {
+        Err(zokio_driver::poll::shutdown_error())
+    }
+}
+
 /// A closure as the future of a task that is polled once.
 pub(crate) struct Blocking<F> {
     func: Option<F>,

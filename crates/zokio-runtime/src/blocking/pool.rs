@@ -145,7 +145,7 @@ impl Pool {
         self.queue.queued()
     }
 
-    /// Runs `func` on a thread of the pool.
+    /// Runs `func` on a thread of the pool. A closed pool cancels it.
     ///
     /// # Panics
     /// If the pool has no thread and the system gives none.
@@ -160,17 +160,34 @@ impl Pool {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
+        self.offer(inner, func, meta).0
+    }
+
+    /// As [`spawn`](Self::spawn); says too whether the pool took `func`.
+    #[track_caller]
+    pub(crate) fn offer<F, R>(
+        self: &Arc<Self>,
+        inner: &Inner,
+        func: F,
+        meta: SpawnMeta,
+    ) -> (JoinHandle<R>, bool)
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
         let hold = HoldClock::of(inner);
         let (join, task) = self.shard.bind_untracked(Blocking::new(func), meta);
         match self.submit(Job::Task(task, hold)) {
-            Ok(()) => {}
-            Err(Refused::Closed(job)) => cancel(job),
+            Ok(()) => (join, true),
+            Err(Refused::Closed(job)) => {
+                cancel(job);
+                (join, false)
+            }
             Err(Refused::NoThread(job, error)) => {
                 cancel(job);
                 panic!("OS can't spawn worker thread: {error}");
             }
         }
-        join
     }
 
     /// Gives part of an operation to a thread, now or later.

@@ -120,3 +120,15 @@ fn inside_a_closure_the_runtime_is_current() {
     let seen = runtime.spawn_blocking(|| crate::Handle::current().id());
     assert_eq!(runtime.block_on(seen).unwrap(), id);
 }
+
+#[test]
+fn a_closed_pool_is_an_error_for_those_who_ask() {
+    let runtime = runtime(1);
+    let handle = runtime.handle().clone();
+    let _entered = handle.enter();
+    let taken = crate::try_spawn_blocking(|| 7).unwrap();
+    assert_eq!(runtime.block_on(taken).unwrap(), 7);
+    drop(runtime);
+    let error = crate::try_spawn_blocking(|| 8).unwrap_err();
+    assert!(crate::is_rt_shutdown_err(&error));
+}

@@ -1,6 +1,6 @@
 //! Reads on the blocking pool.
 
-use super::{MAX_BUF_SIZE, not_run};
+use super::{MAX_BUF_SIZE, lost};
 use std::future::Future;
 use std::io::{self, Read};
 use std::pin::Pin;
@@ -56,12 +56,16 @@ where
             self.start = 0;
             self.unread.clear();
             let room = dst.remaining();
-            let reading = self
-                .reading
-                .get_or_insert_with(|| begin(&self.io, std::mem::take(&mut self.unread), room));
+            let reading = match &mut self.reading {
+                Some(reading) => reading,
+                None => {
+                    let begun = begin(&self.io, std::mem::take(&mut self.unread), room)?;
+                    self.reading.insert(begun)
+                }
+            };
             let filled = ready!(Pin::new(reading).poll(cx));
             self.reading = None;
-            let (buf, result) = filled.map_err(|_| not_run())?;
+            let (buf, result) = filled.map_err(lost)?;
             self.unread = buf;
             result?;
         }
@@ -76,12 +80,16 @@ where
 
 /// Reads up to `room` bytes on the pool. The buffer is empty if and only if the stream has ended, or
 /// has failed.
-fn begin<T: Send + Sync + 'static>(io: &Arc<T>, mut buf: Vec<u8>, room: usize) -> JoinHandle<Filled>
+fn begin<T: Send + Sync + 'static>(
+    io: &Arc<T>,
+    mut buf: Vec<u8>,
+    room: usize,
+) -> io::Result<JoinHandle<Filled>>
 where
     for<'a> &'a T: Read,
 {
     let io = io.clone();
-    zokio_runtime::spawn_blocking(move || {
+    zokio_runtime::try_spawn_blocking(move || {
         buf.resize(room.min(MAX_BUF_SIZE), 0);
         let result = loop {
             match (&*io).read(&mut buf) {

@@ -1,6 +1,6 @@
 //! Writes on the blocking pool.
 
-use super::{MAX_BUF_SIZE, not_run};
+use super::{MAX_BUF_SIZE, lost};
 use std::future::Future;
 use std::io::{self, Write};
 use std::pin::Pin;
@@ -45,7 +45,7 @@ impl<T> Writer<T> {
         };
         let written = ready!(Pin::new(writing).poll(cx));
         self.writing = None;
-        let (buf, result) = written.map_err(|_| not_run())?;
+        let (buf, result) = written.map_err(lost)?;
         self.buf = buf;
         Poll::Ready(result)
     }
@@ -90,7 +90,7 @@ where
         let mut buf = std::mem::take(&mut self.buf);
         buf.clear();
         buf.extend_from_slice(&src[..count]);
-        self.begin(buf, |io, buf| io.write_all(buf));
+        self.begin(buf, |io, buf| io.write_all(buf))?;
         self.needs_flush = true;
         Poll::Ready(Ok(count))
     }
@@ -104,7 +104,7 @@ where
             }
             self.needs_flush = false;
             let buf = std::mem::take(&mut self.buf);
-            self.begin(buf, |io, _| io.flush());
+            self.begin(buf, |io, _| io.flush())?;
         }
     }
 
@@ -112,12 +112,13 @@ where
         &mut self,
         buf: Vec<u8>,
         job: impl FnOnce(&mut &T, &[u8]) -> io::Result<()> + Send + 'static,
-    ) {
+    ) -> io::Result<()> {
         let io = self.io.clone();
-        self.writing = Some(zokio_runtime::spawn_blocking(move || {
+        self.writing = Some(zokio_runtime::try_spawn_blocking(move || {
             let result = job(&mut &*io, &buf);
             (buf, result)
-        }));
+        })?);
+        Ok(())
     }
 }
 
