@@ -68,7 +68,14 @@ fn closures_that_wait_are_cancelled_and_those_that_run_are_waited_for() {
     });
     let waiting = runtime.spawn_blocking(|| 6);
     wait_started.recv().unwrap();
-    let releaser = zokio_base::sync::thread::spawn(move || release.send(()).unwrap());
+    // The thread is free no earlier than the pool has given up what waits for it.
+    let given_up = waiting.abort_handle();
+    let releaser = zokio_base::sync::thread::spawn(move || {
+        while !given_up.is_finished() {
+            std::thread::yield_now();
+        }
+        release.send(()).unwrap();
+    });
     let handle = runtime.handle().clone();
     drop(runtime);
     releaser.join().unwrap();
