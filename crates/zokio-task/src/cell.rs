@@ -12,9 +12,11 @@
 //!
 //! Who may touch what (numbers are invariants of `state.rs`):
 //!
-//! - `state`: anyone with a reference. `vtable`, `shard`, `id`, `slot`, `location`, the extension:
-//!   constant from before the first reference is handed out; anyone with a reference may read.
-//! - `queue_next`: the owner of the task's `Notified`, of which there is one at most (2).
+//! - `state`: anyone with a reference. `vtable`, `shard`, `id`, `slot`, `location`, the extension
+//!   but for its stamp: constant from before the first reference is handed out; anyone with a
+//!   reference may read.
+//! - `queue_next`, the extension's stamp: the owner of the task's `Notified`, of which there is one
+//!   at most (2).
 //! - `join_waker`: as invariant 5 says.
 //! - `stage`: the holder of `RUNNING` (1); after completion the owner of the outcome (3).
 //!
@@ -179,7 +181,7 @@ pub(crate) fn allocate<F: Future>(
     shard: Arc<Shard>,
     refs: u64,
 ) -> NonNull<Header> {
-    let ext = meta.take_ext();
+    let ext = meta.take_ext(shard.has_stamps());
     let layout = Cell::<F>::layout(ext.is_some());
     let cell = Cell {
         header: Header {

@@ -43,6 +43,10 @@ pub trait Services: Send + Sync + 'static {
 
     /// The I/O driver, unless the runtime was built without.
     fn driver(&self) -> Option<&(dyn Any + Send + Sync)>;
+
+    /// A poll has used its budget up and was refused another operation. Called once for each such
+    /// poll, with the context borrowed: the implementation only counts.
+    fn forced_yield(&self) {}
 }
 
 /// Whether the thread may block.

@@ -17,6 +17,12 @@ use std::task::{Context, Poll, ready};
 /// Units at the start of each poll. The ecosystem's tests count on this very number.
 pub const BUDGET: u8 = 128;
 
+/// Stands for a budget that is used up, and has refused an operation: the poll counts as one that
+/// was forced to yield.
+const REFUSED: u8 = u8::MAX;
+
+const _: () = assert!(BUDGET < REFUSED);
+
 /// What is left of a poll's budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget(Option<u8>);
@@ -34,7 +40,7 @@ impl Budget {
 
     /// Whether anything is left.
     pub const fn has_remaining(self) -> bool {
-        !matches!(self.0, Some(0))
+        !matches!(self.0, Some(0 | REFUSED))
     }
 }
 
@@ -103,8 +109,8 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
     let before = context::budget();
     let after = match before.0 {
         None => before,
-        Some(0) => {
-            context::defer(cx.waker());
+        Some(units @ (0 | REFUSED)) => {
+            refuse(units, cx);
             return Poll::Pending;
         }
         Some(units) => Budget(Some(units - 1)),
@@ -114,6 +120,21 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
         before: Cell::new(before),
         _not_send: std::marker::PhantomData,
     })
+}
+
+/// Has the task woken again later. The first refusal of a poll is reported to the runtime.
+#[cold]
+fn refuse(units: u8, cx: &Context<'_>) {
+    if units != REFUSED {
+        context::set_budget(Budget(Some(REFUSED)));
+        // A thread that is being torn down has no runtime to tell.
+        let _ = context::with_services(|services| {
+            if let Some(services) = services {
+                services.forced_yield();
+            }
+        });
+    }
+    context::defer(cx.waker());
 }
 
 /// Takes one unit of the budget and yields to the scheduler if none is left.
@@ -207,6 +228,10 @@ impl<F: Future> Future for Coop<F> {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
+    use crate::context::Services;
+    use std::any::Any;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Waker;
 
     #[test]
@@ -223,6 +248,55 @@ mod tests {
             assert!(poll_proceed(&mut cx).is_pending());
         });
         assert!(has_budget_remaining());
+    }
+
+    #[test]
+    fn the_runtime_hears_of_each_poll_that_had_to_yield() {
+        #[derive(Default)]
+        struct Counting(AtomicUsize);
+        impl Services for Counting {
+            fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+                self
+            }
+            fn as_any(&self) -> &(dyn Any + Send + Sync) {
+                self
+            }
+            fn timers(&self) -> Option<&(dyn Any + Send + Sync)> {
+                None
+            }
+            fn driver(&self) -> Option<&(dyn Any + Send + Sync)> {
+                None
+            }
+            fn forced_yield(&self) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let counting = Arc::new(Counting::default());
+        let count = || counting.0.load(Ordering::Relaxed);
+        let _entered = context::enter(counting.clone());
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut spend = |units: u8| {
+            (0..units)
+                .filter(|_| match poll_proceed(&mut cx) {
+                    Poll::Ready(unit) => {
+                        unit.made_progress();
+                        true
+                    }
+                    Poll::Pending => false,
+                })
+                .count()
+        };
+        // All of it, but no more: nothing was refused.
+        budget(|| assert_eq!(spend(BUDGET), usize::from(BUDGET)));
+        assert_eq!(count(), 0);
+        // One poll, two operations too many.
+        budget(|| assert_eq!(spend(BUDGET + 2), usize::from(BUDGET)));
+        assert_eq!(count(), 1);
+        budget(|| spend(BUDGET + 1));
+        assert_eq!(count(), 2);
+        // Without a limit nothing is refused.
+        assert_eq!(spend(BUDGET + 1), usize::from(BUDGET) + 1);
+        assert_eq!(count(), 2);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::id::Id;
 use std::any::Any;
 use std::fmt;
 use std::panic::Location;
+use zokio_base::sync::std_atomic::{AtomicU64, Ordering};
 
 /// How urgent a task is. A class gets a share, not precedence: none starves another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -58,14 +59,15 @@ impl SpawnMeta {
         }
     }
 
-    /// The parts that few tasks have, if this one has any.
-    pub(crate) fn take_ext(&mut self) -> Option<Ext> {
-        if self.name.is_none() && self.hook.is_none() {
+    /// The parts that few tasks have, if this one has any, or is to have a `stamp`.
+    pub(crate) fn take_ext(&mut self, stamp: bool) -> Option<Ext> {
+        if self.name.is_none() && self.hook.is_none() && !stamp {
             return None;
         }
         Some(Ext {
             name: self.name.take(),
             hook: self.hook.take(),
+            stamp: AtomicU64::new(NO_STAMP),
         })
     }
 }
@@ -88,8 +90,29 @@ impl fmt::Debug for SpawnMeta {
     }
 }
 
-/// What lies behind the stage in the allocation of a task that has a name or hook state.
+/// The stamp of a task that was not stamped yet.
+const NO_STAMP: u64 = u64::MAX;
+
+/// What lies behind the stage in the allocation of a task that has a name or hook state, or whose
+/// scheduler stamps its tasks.
 pub(crate) struct Ext {
     pub(crate) name: Option<Box<str>>,
     pub(crate) hook: Option<Box<dyn Any + Send + Sync>>,
+    /// When the task was queued last. Touched by the owner of the task's `Notified` only.
+    stamp: AtomicU64,
+}
+
+impl Ext {
+    /// Writes the stamp. For the owner of the task's `Notified`.
+    pub(crate) fn set_stamp(&self, stamp: u64) {
+        // Relaxed: whatever hands the notification on orders this before the next owner's read.
+        self.stamp.store(stamp.min(NO_STAMP - 1), Ordering::Relaxed);
+    }
+
+    /// The stamp, if there is one. For the owner of the task's `Notified`.
+    pub(crate) fn stamp(&self) -> Option<u64> {
+        // Relaxed: as above.
+        let stamp = self.stamp.load(Ordering::Relaxed);
+        (stamp != NO_STAMP).then_some(stamp)
+    }
 }

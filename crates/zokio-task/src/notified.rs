@@ -65,6 +65,18 @@ impl Notified {
         self.0.hook()
     }
 
+    /// Writes a number into the task that stays until the next one: when it was queued, in units
+    /// of the scheduler's own. Does nothing if the scheduler did not
+    /// [want stamps](crate::Schedule::wants_stamps).
+    pub fn set_stamp(&self, stamp: u64) {
+        self.0.set_stamp(stamp);
+    }
+
+    /// The number that was written last, if one was.
+    pub fn stamp(&self) -> Option<u64> {
+        self.0.stamp()
+    }
+
     /// The task as a pointer, for queues that hold nothing else. [`from_raw`](Self::from_raw)
     /// takes it back.
     #[inline]

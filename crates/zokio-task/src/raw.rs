@@ -101,6 +101,20 @@ impl TaskRef {
         unsafe { Header::ext(self.0) }.and_then(|ext| ext.hook.as_deref())
     }
 
+    /// Writes the stamp, if the task has room for one. For the owner of the task's `Notified`.
+    pub(crate) fn set_stamp(&self, stamp: u64) {
+        // SAFETY: the task lives while this reference does.
+        if let Some(ext) = unsafe { Header::ext(self.0) } {
+            ext.set_stamp(stamp);
+        }
+    }
+
+    /// The stamp. For the owner of the task's `Notified`.
+    pub(crate) fn stamp(&self) -> Option<u64> {
+        // SAFETY: the task lives while this reference does.
+        unsafe { Header::ext(self.0) }.and_then(|ext| ext.stamp())
+    }
+
     /// Releases `refs` references that the caller holds, this one among them.
     #[inline]
     pub(crate) fn release(self, refs: u64) {

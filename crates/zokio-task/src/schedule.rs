@@ -27,6 +27,11 @@ pub trait Schedule: Send + Sync + 'static {
         false
     }
 
+    /// Whether tasks have room for a [stamp](crate::Notified::set_stamp). Asked once for each shard.
+    fn wants_stamps(&self) -> bool {
+        false
+    }
+
     /// A task was spawned, and is about to be scheduled for the first time.
     fn task_spawned(&self, _id: Id, _place: &'static Location<'static>) {}
 

@@ -36,6 +36,8 @@ pub struct Shard {
     index: u32,
     /// Whether the scheduler wants to hear of tasks that begin and end.
     hooks: bool,
+    /// Whether the scheduler stamps tasks.
+    stamps: bool,
     live: Mutex<Live>,
 }
 
@@ -60,6 +62,7 @@ impl Shard {
     pub fn new(schedule: Arc<dyn Schedule>, index: u32) -> Arc<Self> {
         Arc::new(Self {
             hooks: schedule.has_task_hooks(),
+            stamps: schedule.wants_stamps(),
             schedule,
             index,
             live: Mutex::new(Live {
@@ -85,6 +88,12 @@ impl Shard {
     #[inline]
     pub(crate) fn has_hooks(&self) -> bool {
         self.hooks
+    }
+
+    /// Whether its tasks have room for a stamp.
+    #[inline]
+    pub(crate) fn has_stamps(&self) -> bool {
+        self.stamps
     }
 
     /// How many of its tasks have not ended.

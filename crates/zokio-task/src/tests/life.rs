@@ -2,7 +2,7 @@
 
 use super::{YieldOnce, bind, spawn};
 use crate::testing::{Ledger, Queue, join_now, poll_join};
-use crate::{Header, Id, Priority, Shard, SpawnMeta, TaskQueue, context, coop};
+use crate::{Header, Id, Notified, Priority, Schedule, Shard, SpawnMeta, TaskQueue, context, coop};
 use proptest::prelude::*;
 use std::future::{Future, poll_fn};
 use std::panic::Location;
@@ -208,6 +208,40 @@ fn classes_survive_the_state_word() {
         assert_eq!(task.unwrap().priority(), priority);
     }
     shard.shutdown_all();
+}
+
+#[test]
+fn stamps_stay_with_the_task_where_they_are_wanted() {
+    struct Stamping(Mutex<Option<Notified>>);
+    impl Schedule for Stamping {
+        fn schedule(&self, task: Notified) {
+            *self.0.lock() = Some(task);
+        }
+        fn wants_stamps(&self) -> bool {
+            true
+        }
+    }
+    let schedule = Arc::new(Stamping(Mutex::new(None)));
+    let shard = Shard::new(schedule.clone(), 0);
+    let (join, task) = shard.bind(YieldOnce::default(), SpawnMeta::new());
+    let task = task.unwrap();
+    assert_eq!((task.stamp(), task.name()), (None, None));
+    task.set_stamp(0);
+    assert_eq!(task.stamp(), Some(0));
+    task.run();
+    let task = schedule.0.lock().take().unwrap();
+    assert_eq!(task.stamp(), Some(0));
+    // The largest number is none, and becomes its neighbour.
+    task.set_stamp(u64::MAX);
+    assert_eq!(task.stamp(), Some(u64::MAX - 1));
+    task.run();
+    assert!(join_now(join).is_ok());
+
+    let (_queue, shard) = Queue::with_shard();
+    let (_join, task) = bind(&shard, async {});
+    task.set_stamp(7);
+    assert_eq!(task.stamp(), None);
+    task.run();
 }
 
 /// A future with an alignment beyond the header's, and an extension behind it.
