@@ -17,6 +17,7 @@ use crate::handoff::{Seat, Section};
 use crate::inject::Inbox;
 use crate::lifo_slot::LifoSlot;
 use crate::local_queue::{Owner, Stealer, ring};
+use crate::observe::Stretch;
 use crate::stats::WorkerStats;
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -52,6 +53,8 @@ pub(crate) struct Core<P> {
     pub(crate) drained: Cell<usize>,
     /// When the worker last stopped waiting.
     pub(crate) busy_since: Cell<Option<Instant>>,
+    /// The polls since the last look at the driver.
+    pub(crate) stretch: Stretch,
     /// Whether a task ran since then.
     pub(crate) ran: Cell<bool>,
     /// Until when an idle worker spins.
@@ -74,6 +77,7 @@ impl<P> Core<P> {
             batch: RefCell::new(TaskQueue::new()),
             drained: Cell::new(0),
             busy_since: Cell::new(None),
+            stretch: Stretch::default(),
             ran: Cell::new(false),
             spin_until: Cell::new(None),
         }
@@ -188,7 +192,7 @@ pub(crate) struct Lane<P: Park> {
 }
 
 impl<P: Park> Lane<P> {
-    pub(crate) fn new(park: P, rng: Rng) -> Self {
+    pub(crate) fn new(park: P, rng: Rng, stats: WorkerStats) -> Self {
         let (owner, stealer) = ring();
         Self {
             seat: CachePadded::new(Seat::new()),
@@ -196,7 +200,7 @@ impl<P: Park> Lane<P> {
             core: CoreCell(UnsafeCell::new(Core::new(park, rng, owner))),
             stealer,
             inbox: CachePadded::new(Inbox::new()),
-            stats: CachePadded::default(),
+            stats: CachePadded::new(stats),
         }
     }
 }

@@ -23,6 +23,7 @@
 //! - `idle`: who sleeps, who searches, whom to wake.
 //! - `shared`: where a woken task goes; `worker`: the loop.
 //! - `monitor`: finds tasks that block their thread, and has another thread go on with the core.
+//! - `observe`: what is measured around polls; `stats`, `histogram`, `buckets`: how it is counted.
 //! - `current_thread`: `block_on` on one core, from several threads.
 //!
 //! Invariants:
@@ -36,14 +37,17 @@
 #![deny(unsafe_code)]
 
 mod block_in_place;
+mod buckets;
 mod core;
 mod current_thread;
 mod handoff;
+mod histogram;
 mod idle;
 mod inject;
 mod lifo_slot;
 mod local_queue;
 mod monitor;
+mod observe;
 mod policy;
 mod scheduler;
 mod shared;
@@ -55,6 +59,7 @@ mod tests;
 mod worker;
 
 pub use block_in_place::block_in_place;
+pub use buckets::{Buckets, LogBuckets, PRECISION_MAX};
 pub use policy::{
     DETACHED_MAX, DRIVER_INTERVAL, DefaultPolicy, INJECT_INTERVAL, Policy, STALL_THRESHOLD,
     StallReport, TaskMeta, ThreadHost,

@@ -4,6 +4,7 @@
 //! defaults are those of the runtime. Hooks do nothing unless they are overridden, and compile to
 //! nothing then.
 
+use crate::buckets::Buckets;
 use std::io;
 use std::panic::Location;
 use std::time::Duration;
@@ -45,12 +46,18 @@ pub struct TaskMeta {
     pub id: Id,
     /// Where it was spawned.
     pub spawned_at: &'static Location<'static>,
+    /// How long it waited for this poll, if that is measured.
+    pub schedule_latency: Option<Duration>,
 }
 
 impl TaskMeta {
     /// What is known of a task.
     pub fn new(id: Id, spawned_at: &'static Location<'static>) -> Self {
-        Self { id, spawned_at }
+        Self {
+            id,
+            spawned_at,
+            schedule_latency: None,
+        }
     }
 }
 
@@ -123,7 +130,26 @@ pub trait Policy: Send + Sync + 'static {
     #[inline]
     fn on_worker_stop(&self, _worker: usize) {}
 
+    /// How the times that polls take are counted, if they are measured. Always the same answer.
+    #[inline]
+    fn poll_times(&self) -> Option<Buckets> {
+        None
+    }
+
+    /// How the times that tasks wait for a poll are counted, if they are. Always the same answer.
+    #[inline]
+    fn latencies(&self) -> Option<Buckets> {
+        None
+    }
+
+    /// Whether hooks want to know the times that tasks wait for a poll. Asked once.
+    #[inline]
+    fn track_latency(&self) -> bool {
+        false
+    }
+
     /// Whether [`before_poll`](Self::before_poll) and [`after_poll`](Self::after_poll) do anything.
+    /// Asked once.
     #[inline]
     fn poll_hooks(&self) -> bool {
         false

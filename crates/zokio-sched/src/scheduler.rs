@@ -16,12 +16,14 @@
 
 use crate::core::Lane;
 use crate::handoff::Tenure;
+use crate::histogram::Histogram;
 use crate::idle::Idle;
 use crate::monitor::{self, Bell};
+use crate::observe::Observer;
 use crate::policy::{Policy, ThreadHost};
 use crate::shared::{HandOver, Shared};
 use crate::spawner::Spawner;
-use crate::stats::{SchedulerMetrics, SharedStats, WorkerMetrics};
+use crate::stats::{SchedulerMetrics, SharedStats, WorkerMetrics, WorkerStats};
 use crate::sys;
 use crate::worker::Worker;
 use std::collections::VecDeque;
@@ -112,7 +114,7 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
         let mut rng = policy.seed().map_or_else(Rng::from_entropy, Rng::from_seed);
         let lanes: Box<[Lane<P>]> = parks
             .into_iter()
-            .map(|park| Lane::new(park, rng.split()))
+            .map(|park| Lane::new(park, rng.split(), WorkerStats::new(&policy)))
             .collect();
         let count = lanes.len() as u32;
         let shared = Arc::new(Shared {
@@ -120,6 +122,7 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
             lifo: multi_thread && policy.lifo_slot(),
             watched: containment == Containment::On
                 || (!multi_thread && policy.report_stalls() && policy.stall_threshold().is_some()),
+            observer: Observer::new(&policy),
             policy,
             lanes,
             idle: Idle::new(count),
@@ -211,6 +214,26 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
         metrics.local_queue_depth = lane.stealer.len() + lane.inbox.overflow_len();
         metrics.inbox_depth = lane.inbox.remote_len();
         metrics
+    }
+
+    /// How many polls of worker `index` took a time that falls into bucket `bucket` of
+    /// [`Policy::poll_times`]. Zero if they are not measured.
+    ///
+    /// # Panics
+    /// If there is no such worker or no such bucket.
+    #[track_caller]
+    pub fn poll_time_count(&self, index: usize, bucket: usize) -> u64 {
+        count(self.shared.lanes[index].stats.poll_times.as_ref(), bucket)
+    }
+
+    /// How often worker `index` polled a task that had waited for a time that falls into bucket
+    /// `bucket` of [`Policy::latencies`]. Zero if they are not measured.
+    ///
+    /// # Panics
+    /// If there is no such worker or no such bucket.
+    #[track_caller]
+    pub fn latency_count(&self, index: usize, bucket: usize) -> u64 {
+        count(self.shared.lanes[index].stats.latencies.as_ref(), bucket)
     }
 
     /// What the scheduler as a whole counted so far.
@@ -325,6 +348,14 @@ impl<P: Park + Send + 'static, Q: Policy> Drop for Scheduler<P, Q> {
     fn drop(&mut self) {
         // The monitor holds no reference; it may be asleep.
         self.shared.bell.close();
+    }
+}
+
+#[track_caller]
+fn count(histogram: Option<&Histogram>, bucket: usize) -> u64 {
+    match histogram {
+        Some(histogram) => histogram.count(bucket),
+        None => 0,
     }
 }
 

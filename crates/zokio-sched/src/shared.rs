@@ -15,6 +15,7 @@ use crate::core::{Core, Lane};
 use crate::handoff::Tenure;
 use crate::idle::Idle;
 use crate::monitor::Bell;
+use crate::observe::Observer;
 use crate::policy::{Policy, TaskMeta};
 use crate::stats::SharedStats;
 use std::any::Any;
@@ -65,6 +66,7 @@ pub(crate) struct Shared<P: Park, Q> {
     pub(crate) lifo: bool,
     /// Whether a monitor wants to know where tasks were spawned.
     pub(crate) watched: bool,
+    pub(crate) observer: Observer,
 }
 
 impl<P: Park, Q> fmt::Debug for Shared<P, Q> {
@@ -122,6 +124,7 @@ impl<P: Park, Q: Policy> Shared<P, Q> {
     }
 
     fn submit(&self, task: Notified, reason: Reason) {
+        self.observer.queued(&task);
         let Some((index, local)) = self.here() else {
             return self.inject(task, None);
         };
@@ -212,6 +215,10 @@ where
 
     fn has_task_hooks(&self) -> bool {
         self.policy.task_hooks()
+    }
+
+    fn wants_stamps(&self) -> bool {
+        self.observer.stamps()
     }
 
     fn task_spawned(&self, id: Id, place: &'static Location<'static>) {

@@ -3,6 +3,8 @@
 //! The counters of a worker are written by whoever holds its core, with a load and a store (no
 //! locked instruction), and read by anyone. A counter may therefore be a moment old, never torn.
 
+use crate::histogram::Histogram;
+use crate::policy::Policy;
 use std::time::Duration;
 use zokio_base::sync::Mutex;
 use zokio_base::sync::std_atomic::{AtomicU64, Ordering};
@@ -48,6 +50,12 @@ pub(crate) struct WorkerStats {
     pub(crate) local_schedules: Counter,
     pub(crate) driver_polls: Counter,
     pub(crate) busy_ns: Counter,
+    /// The mean time of a poll, recent ones counting more.
+    pub(crate) mean_poll_ns: Counter,
+    /// How long polls took, if that is measured.
+    pub(crate) poll_times: Option<Histogram>,
+    /// How long tasks waited for a poll, if that is measured.
+    pub(crate) latencies: Option<Histogram>,
     /// The kernel's name for the thread that runs the worker.
     pub(crate) thread: Counter,
     /// The thread that claimed the worker last. Written when that changes, which is rare.
@@ -78,6 +86,8 @@ pub struct WorkerMetrics {
     pub driver_polls: u64,
     /// Time not spent waiting.
     pub busy: Duration,
+    /// The mean time of a poll, recent ones counting more. Zero on a current-thread scheduler.
+    pub mean_poll: Duration,
     /// Tasks in the local queue and in the worker's overflow.
     pub local_queue_depth: usize,
     /// Tasks from other threads that wait in the worker's inbox.
@@ -89,6 +99,15 @@ pub struct WorkerMetrics {
 }
 
 impl WorkerStats {
+    /// Zeros, for what `policy` wants to be measured.
+    pub(crate) fn new(policy: &impl Policy) -> Self {
+        Self {
+            poll_times: policy.poll_times().map(Histogram::new),
+            latencies: policy.latencies().map(Histogram::new),
+            ..Self::default()
+        }
+    }
+
     /// A copy, without the depths.
     pub(crate) fn snapshot(&self) -> WorkerMetrics {
         WorkerMetrics {
@@ -102,6 +121,7 @@ impl WorkerStats {
             local_schedules: self.local_schedules.get(),
             driver_polls: self.driver_polls.get(),
             busy: Duration::from_nanos(self.busy_ns.get()),
+            mean_poll: Duration::from_nanos(self.mean_poll_ns.get()),
             local_queue_depth: 0,
             inbox_depth: 0,
             thread: self.thread.get() as u32,

@@ -19,7 +19,7 @@ use crate::core::{Core, Lane};
 use crate::handoff::Tenure;
 use crate::idle::Risen;
 use crate::local_queue::RING_LEN;
-use crate::policy::{Policy, TaskMeta};
+use crate::policy::Policy;
 use crate::scheduler::Scheduler;
 use crate::shared::{Local, Shared};
 use crate::sys;
@@ -122,9 +122,7 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
             index,
             ended: None,
         };
-        if worker.core().busy_since.get().is_none() {
-            worker.core().busy_since.set(Some(clock::now()));
-        }
+        worker.begin_work();
         Some(worker)
     }
 
@@ -254,18 +252,19 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
         let id = task.id();
         self.lane().stats.polls.add(1);
         let place = shared.watched.then(|| task.spawned_at());
-        let meta = shared.policy.poll_hooks().then(|| {
-            let meta = TaskMeta::new(id, task.spawned_at());
-            shared.policy.before_poll(self.index, &meta);
-            meta
-        });
+        let observed = shared
+            .observer
+            .polls
+            .then(|| shared.poll_begins(self.index, &task));
         let tenure = &self.local.tenure;
         tenure.begin_poll(id.as_u64(), place);
         task.run();
-        if let Some(meta) = meta {
-            shared.policy.after_poll(self.index, &meta);
+        let took = observed.and_then(|observed| shared.poll_ended(self.index, &observed));
+        let held = tenure.end_poll(&self.lane().seat);
+        if let Some(took) = took {
+            shared.poll_took(self.index, took, held);
         }
-        if !tenure.end_poll(&self.lane().seat) {
+        if !held {
             self.ended = Some(Step::Lost);
             return Step::Lost;
         }
@@ -376,11 +375,7 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
             return Step::Resumed;
         }
         // Looking for work in vain is being busy too.
-        let busy = core.busy_since.take().map_or(Duration::ZERO, |since| {
-            clock::now().saturating_duration_since(since)
-        });
-        let busy_ns = u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX);
-        self.lane().stats.busy_ns.add(busy_ns);
+        core.end_stretch(&self.lane().stats, clock::now());
         if !core.ran.replace(false) {
             self.lane().stats.noops.add(1);
         }
@@ -401,15 +396,25 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
     pub(crate) fn rise(&self) -> Risen {
         let core = self.core();
         core.asleep.set(false);
-        if core.busy_since.get().is_none() {
-            core.busy_since.set(Some(clock::now()));
-        }
+        self.begin_work();
         let risen = self.shared().idle.rise(self.index as u32);
         if risen == Risen::Sent {
             core.searching.set(true);
         }
         self.shared().bell.ring_if_asleep();
         risen
+    }
+
+    /// The worker is busy from now on, unless it is already.
+    fn begin_work(&self) {
+        let core = self.core();
+        if core.busy_since.get().is_none() {
+            let now = clock::now();
+            core.busy_since.set(Some(now));
+            if self.scheduler.is_multi_thread() {
+                core.begin_stretch(&self.lane().stats, now);
+            }
+        }
     }
 
     /// Draws from the core's generator.
@@ -488,8 +493,16 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
     /// Polls the driver without waiting, and wakes what it found and what had yielded.
     fn drive(&mut self) -> Step {
         let core = self.core();
+        let stats = &self.lane().stats;
         self.reset_driver_interval();
-        self.lane().stats.driver_polls.add(1);
+        stats.driver_polls.add(1);
+        // The time in the driver is no poll's, but the worker is busy.
+        let timed = self.scheduler.is_multi_thread();
+        if timed && core.has_polled(stats) {
+            let now = clock::now();
+            core.end_stretch(stats, now);
+            core.busy_since.set(Some(now));
+        }
         let mut wakers = Vec::new();
         core.with_park(|park| park.poll(&mut wakers));
         let mut deferred = core.deferred.take();
@@ -500,6 +513,9 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
             wakers.append(&mut deferred);
         }
         self.wake_all(wakers);
+        if timed {
+            core.begin_stretch(stats, clock::now());
+        }
         Step::Polled
     }
 

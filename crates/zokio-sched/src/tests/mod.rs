@@ -3,6 +3,7 @@
 
 mod current;
 mod multi;
+mod observe;
 mod stall;
 mod step;
 mod stress;
