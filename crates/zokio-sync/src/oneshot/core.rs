@@ -318,8 +318,29 @@ impl<T> Rx<T> {
         register(&shared.word, &shared.receiver, RECEIVER_WAITS, over, waker)
     }
 
+    /// Takes our waker back, so that it does not live as long as the sender does. Not where the
+    /// sender may be reading it: that one ends the channel, and the waker goes with the memory.
+    fn unregister(&mut self) -> Option<Waker> {
+        const OVER: u32 = SENT | CLOSED | SENDER_GONE;
+        let shared = self.shared();
+        // Relaxed: our own bit, and a guess at the others.
+        let seen = shared.word.load(Ordering::Relaxed);
+        if seen & RECEIVER_WAITS == 0 || seen & OVER != 0 {
+            return None;
+        }
+        // Acquire and release as in `register`.
+        let seen = shared.word.fetch_and(!RECEIVER_WAITS, Ordering::AcqRel);
+        if seen & OVER != 0 {
+            return None;
+        }
+        // SAFETY: invariant 2, our bit is clear, and nothing was over when we cleared it.
+        shared.receiver.with_mut(|slot| unsafe { (*slot).take() })
+    }
+
     /// Lets the sender send no more.
     pub(super) fn close(&mut self) {
+        // Foreign code, dropped when all else is done.
+        let _waker = self.unregister();
         let shared = self.shared();
         // Acquire pairs with the sender's registration, so that we see its waker; release with its
         // look at the word.
@@ -332,11 +353,12 @@ impl<T> Rx<T> {
 
 impl<T> Drop for Rx<T> {
     fn drop(&mut self) {
+        // Both are dropped when all else is done: they are foreign code.
+        let _waker = self.unregister();
+        let mut _value = None;
         let shared = self.shared();
         // Acquire pairs with the sender's last swap.
         let mut word = shared.word.load(Ordering::Acquire);
-        // Dropped when all else is done: it is foreign code.
-        let mut _value = None;
         loop {
             if word & SENT != 0 {
                 // SAFETY: invariant 1.

@@ -130,8 +130,8 @@ fn regression_send_and_receive_after_close_do_not_race() {
     }
 }
 
-/// A receiver that was dropped while its value was on the way must not leave the sender with freed
-/// memory.
+/// RUSTSEC-2026-0005: a receiver that was dropped while its value was on the way looked at its waker
+/// after the sender had freed the memory. Nor may the sender be left with freed memory.
 #[test]
 fn regression_a_cancelled_receiver_leaves_the_sender_its_memory() {
     let alive = Arc::new(());
@@ -149,6 +149,52 @@ fn regression_a_cancelled_receiver_leaves_the_sender_its_memory() {
         other.join().unwrap();
     }
     assert_eq!(Arc::strong_count(&alive), 1);
+}
+
+/// A waker is a handle to a task: it must not live as long as a sender that never sends.
+#[test]
+fn regression_a_receiver_that_goes_or_closes_releases_its_waker() {
+    for close in [true, false] {
+        let (sender, mut receiver) = channel::<u32>();
+        let (waker, count) = Count::waker();
+        let mut cx = Context::from_waker(&waker);
+        assert!(Pin::new(&mut receiver).poll(&mut cx).is_pending());
+        assert_eq!(Arc::strong_count(&count), 3);
+        if close {
+            receiver.close();
+        } else {
+            drop(receiver);
+        }
+        assert_eq!(Arc::strong_count(&count), 2);
+        assert_eq!(sender.send(1), Err(1));
+        assert_eq!(count.get(), 0);
+    }
+}
+
+/// Dropping the waker may drop the sender, which then is the last to use the channel.
+#[test]
+fn regression_the_receivers_waker_holds_the_sender() {
+    /// A waker that owns the other half.
+    struct Holds(#[allow(dead_code)] std::sync::Mutex<Sender<u32>>);
+    impl std::task::Wake for Holds {
+        fn wake(self: Arc<Self>) {}
+    }
+    for close in [true, false] {
+        let (sender, mut receiver) = channel::<u32>();
+        let holds = Arc::new(Holds(std::sync::Mutex::new(sender)));
+        let weak = Arc::downgrade(&holds);
+        let waker = holds.into();
+        let mut cx = Context::from_waker(&waker);
+        assert!(Pin::new(&mut receiver).poll(&mut cx).is_pending());
+        drop(waker);
+        assert!(weak.upgrade().is_some());
+        if close {
+            receiver.close();
+            assert!(matches!(receiver.try_recv(), Err(TryRecvError::Closed)));
+        }
+        drop(receiver);
+        assert!(weak.upgrade().is_none(), "the channel keeps itself");
+    }
 }
 
 #[test]
