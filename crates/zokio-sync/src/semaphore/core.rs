@@ -231,6 +231,9 @@ impl Semaphore {
         let mut word = self.word.load(Ordering::Relaxed);
         loop {
             let taken = free(word).min(count);
+            if taken == 0 {
+                return 0;
+            }
             // AcqRel as in `try_acquire`.
             match self.word.compare_exchange_weak(
                 word,
