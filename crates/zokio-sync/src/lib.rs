@@ -22,6 +22,8 @@ mod auto_traits;
 mod blocking;
 mod guard;
 mod marker;
+#[cfg(all(test, loom))]
+mod modeling;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod testing;
 

@@ -1,6 +1,7 @@
 //! Arrivals against one another.
 
 use super::*;
+use crate::modeling::{poll_once, with_another_waker};
 use loom::future::block_on;
 use zokio_base::sync::{Arc, model, thread};
 
@@ -35,5 +36,34 @@ fn three_meet() {
             leaders += other.join().unwrap();
         }
         assert_eq!(leaders, 1);
+    });
+}
+
+/// Who gives up has arrived all the same.
+#[test]
+fn a_wait_that_is_cancelled_has_arrived() {
+    model(|| {
+        let barrier = Arc::new(Barrier::new(2));
+        let other = barrier.clone();
+        let other = thread::spawn(move || poll_once(other.wait()).map(|result| result.is_leader()));
+        let leads = block_on(barrier.wait()).is_leader();
+        match other.join().unwrap() {
+            // It gave up, or was let through by the one that came last.
+            None | Some(false) => assert!(leads),
+            Some(true) => assert!(!leads),
+        }
+    });
+}
+
+#[test]
+fn a_cancelled_wait_among_three() {
+    model(|| {
+        let barrier = Arc::new(Barrier::new(3));
+        let (second, third) = (barrier.clone(), barrier.clone());
+        let second = thread::spawn(move || drop(poll_once(second.wait())));
+        let third = thread::spawn(move || drop(block_on(third.wait())));
+        with_another_waker(barrier.wait());
+        second.join().unwrap();
+        third.join().unwrap();
     });
 }

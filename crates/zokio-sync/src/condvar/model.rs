@@ -103,3 +103,68 @@ fn a_cancelled_wait_hands_on_to_one_that_just_begins() {
         other.join().unwrap();
     });
 }
+
+/// Polled once, so that it waits.
+fn begin<F: Future>(mut future: Pin<&mut F>) {
+    let mut nobody = Context::from_waker(std::task::Waker::noop());
+    assert!(future.as_mut().poll(&mut nobody).is_pending());
+}
+
+#[test]
+fn chosen_and_cancelled_while_it_waits_for_the_lock() {
+    model(|| {
+        let here = shared();
+        let mut first = Box::pin(here.1.wait(block_on(here.0.lock())));
+        begin(first.as_mut());
+        let mut second = Box::pin(here.1.wait(block_on(here.0.lock())));
+        begin(second.as_mut());
+        let guard = block_on(here.0.lock());
+        here.1.notify_one();
+        // It was chosen, and stands in the queue for the lock.
+        begin(first.as_mut());
+        let other = here.clone();
+        let other = thread::spawn(move || drop(block_on(other.0.lock())));
+        drop(guard);
+        drop(first);
+        drop(block_on(second));
+        other.join().unwrap();
+        assert!(here.0.try_lock().is_ok());
+    });
+}
+
+#[test]
+fn notify_one_and_notify_all() {
+    model(|| {
+        let here = shared();
+        let mut first = Box::pin(here.1.wait(block_on(here.0.lock())));
+        begin(first.as_mut());
+        let mut second = Box::pin(here.1.wait(block_on(here.0.lock())));
+        begin(second.as_mut());
+        let other = here.clone();
+        let other = thread::spawn(move || other.1.notify_all());
+        here.1.notify_one();
+        drop(block_on(first));
+        drop(block_on(second));
+        other.join().unwrap();
+        // Neither of them is kept.
+        let mut late = Box::pin(here.1.wait(block_on(here.0.lock())));
+        begin(late.as_mut());
+    });
+}
+
+#[test]
+fn cancel_and_notify_all() {
+    model(|| {
+        let here = shared();
+        let mut first = Box::pin(here.1.wait(block_on(here.0.lock())));
+        begin(first.as_mut());
+        let mut second = Box::pin(here.1.wait(block_on(here.0.lock())));
+        begin(second.as_mut());
+        let other = here.clone();
+        let other = thread::spawn(move || other.1.notify_all());
+        drop(first);
+        drop(block_on(second));
+        other.join().unwrap();
+        assert!(here.0.try_lock().is_ok());
+    });
+}

@@ -1,6 +1,7 @@
 //! Each pair of operations that can race.
 
 use super::*;
+use crate::modeling::with_another_waker;
 use loom::future::block_on;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -157,5 +158,138 @@ fn the_waker_changes_while_the_notification_comes() {
             block_on(waiting);
         }
         thread.join().unwrap();
+    });
+}
+
+#[test]
+fn the_last_to_come_is_cancelled_and_hands_on() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let mut first = Box::pin(notify.notified());
+        first.as_mut().enable();
+        let mut last = Box::pin(notify.notified());
+        last.as_mut().enable();
+        let other = notify.clone();
+        let other = thread::spawn(move || other.notify_last());
+        drop(last);
+        block_on(first);
+        other.join().unwrap();
+        assert!(!poll_once(&notify));
+    });
+}
+
+#[test]
+fn the_first_and_the_last_are_two() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let mut waiting = [0; 2].map(|_| Box::pin(notify.notified()));
+        for waiting in &mut waiting {
+            waiting.as_mut().enable();
+        }
+        let other = notify.clone();
+        let other = thread::spawn(move || other.notify_last());
+        notify.notify_one();
+        other.join().unwrap();
+        for mut waiting in waiting {
+            assert!(waiting.as_mut().enable());
+        }
+        assert!(!poll_once(&notify));
+    });
+}
+
+#[test]
+fn two_notifications_that_nobody_waits_for_are_one() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let other = notify.clone();
+        let other = thread::spawn(move || other.notify_one());
+        notify.notify_one();
+        other.join().unwrap();
+        assert!(poll_once(&notify));
+        assert!(!poll_once(&notify));
+    });
+}
+
+#[test]
+fn a_stored_notification_is_taken_once() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        notify.notify_one();
+        let other = notify.clone();
+        let other = thread::spawn(move || poll_once(&other));
+        let here = poll_once(&notify);
+        // Who is chosen and dropped in the same breath has had it.
+        assert!(here != other.join().unwrap());
+    });
+}
+
+#[test]
+fn enable_and_notify_one() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let other = notify.clone();
+        let other = thread::spawn(move || other.notify_one());
+        let mut waiting = pin!(notify.notified());
+        let was_there = waiting.as_mut().enable();
+        if was_there {
+            assert!(waiting.as_mut().enable());
+        }
+        block_on(waiting);
+        other.join().unwrap();
+        assert!(!poll_once(&notify));
+    });
+}
+
+#[test]
+fn enable_and_notify_waiters() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let mut waiting = pin!(notify.notified());
+        let other = notify.clone();
+        let other = thread::spawn(move || other.notify_waiters());
+        waiting.as_mut().enable();
+        // It was made before the round, so it ends.
+        with_another_waker(waiting);
+        other.join().unwrap();
+        assert!(!poll_once(&notify));
+    });
+}
+
+#[test]
+fn chosen_and_dropped_while_all_are_notified() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let mut first = Box::pin(notify.notified());
+        first.as_mut().enable();
+        let mut second = Box::pin(notify.notified());
+        second.as_mut().enable();
+        notify.notify_one();
+        let other = notify.clone();
+        let other = thread::spawn(move || other.notify_waiters());
+        // What it hands on goes to the second, if that has not been notified, or is kept.
+        drop(first);
+        block_on(second);
+        other.join().unwrap();
+        poll_once(&notify);
+        assert!(!poll_once(&notify));
+    });
+}
+
+#[test]
+fn all_are_notified_while_two_are_dropped() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let others = [notify.clone(), notify.clone()].map(|notify| {
+            thread::spawn(move || {
+                let mut waiting = Box::pin(notify.notified_owned());
+                waiting.as_mut().enable();
+                drop(waiting);
+            })
+        });
+        notify.notify_waiters();
+        for other in others {
+            other.join().unwrap();
+        }
+        assert!(!poll_once(&notify));
     });
 }

@@ -1,23 +1,12 @@
 //! Each pair of operations that can race, on the algorithm and through the API.
 
 use super::*;
+use crate::modeling::poll_once;
 use loom::future::block_on;
-use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 use zokio_base::sync::atomic::{AtomicUsize, Ordering};
 use zokio_base::sync::{UnsafeCell, model, thread};
-
-/// Polls once and drops: a wait that is cancelled.
-fn poll_once<F: Future>(future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    block_on(poll_fn(|cx| {
-        Poll::Ready(match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Some(output),
-            Poll::Pending => None,
-        })
-    }))
-}
 
 #[test]
 #[allow(unsafe_code)]
@@ -173,5 +162,101 @@ fn the_waker_changes_while_permits_come() {
         }
         other.join().unwrap();
         assert_eq!(semaphore.available_permits(), 0);
+    });
+}
+
+#[test]
+fn who_asked_first_is_served_first() {
+    model(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let mut many = pin!(semaphore.acquire_many(2));
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(many.as_mut().poll(&mut cx).is_pending());
+        let (second, third) = (semaphore.clone(), semaphore.clone());
+        let second = thread::spawn(move || {
+            assert!(second.try_acquire().is_err(), "overtaken");
+            second.add_permits(1);
+        });
+        let third = thread::spawn(move || third.add_permits(1));
+        let permit = block_on(many).unwrap();
+        assert_eq!(permit.num_permits(), 2);
+        second.join().unwrap();
+        third.join().unwrap();
+        assert_eq!(semaphore.available_permits(), 0);
+    });
+}
+
+#[test]
+fn try_acquire_and_close() {
+    model(|| {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let other = semaphore.clone();
+        let other = thread::spawn(move || other.close());
+        drop(semaphore.try_acquire());
+        other.join().unwrap();
+        assert!(matches!(
+            semaphore.try_acquire(),
+            Err(TryAcquireError::Closed)
+        ));
+        assert_eq!(semaphore.available_permits(), 1);
+    });
+}
+
+#[test]
+fn forget_and_add_for_one_who_waits() {
+    model(|| {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let (second, third) = (semaphore.clone(), semaphore.clone());
+        let second = thread::spawn(move || block_on(second.acquire_many(2)).unwrap().forget());
+        let third = thread::spawn(move || third.forget_permits(1));
+        semaphore.add_permits(2);
+        let forgotten = third.join().unwrap();
+        // If one was forgotten, it may be missing.
+        semaphore.add_permits(forgotten);
+        second.join().unwrap();
+        assert_eq!(semaphore.available_permits(), 1);
+    });
+}
+
+#[test]
+fn two_are_cancelled_while_permits_come() {
+    model(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let others = [semaphore.clone(), semaphore.clone()]
+            .map(|semaphore| thread::spawn(move || drop(poll_once(semaphore.acquire_owned()))));
+        semaphore.add_permits(1);
+        for other in others {
+            other.join().unwrap();
+        }
+        assert_eq!(semaphore.available_permits(), 1);
+    });
+}
+
+#[test]
+fn two_close() {
+    model(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let (second, third) = (semaphore.clone(), semaphore.clone());
+        let second = thread::spawn(move || second.close());
+        let third = thread::spawn(move || assert!(block_on(third.acquire()).is_err()));
+        semaphore.close();
+        second.join().unwrap();
+        third.join().unwrap();
+    });
+}
+
+#[test]
+fn a_part_is_split_off_and_given_back_elsewhere() {
+    model(|| {
+        let semaphore = Arc::new(Semaphore::new(2));
+        let mut permit = semaphore.clone().try_acquire_many_owned(2).unwrap();
+        let part = permit.split(1).unwrap();
+        let other = thread::spawn(move || drop(part));
+        let third = semaphore.clone();
+        let third = thread::spawn(move || drop(block_on(third.acquire_many(2)).unwrap()));
+        drop(permit);
+        other.join().unwrap();
+        third.join().unwrap();
+        assert_eq!(semaphore.available_permits(), 2);
     });
 }

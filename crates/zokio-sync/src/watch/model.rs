@@ -1,6 +1,7 @@
 //! Each pair of operations that can race.
 
 use super::*;
+use crate::modeling::{Ledger, poll_once, with_another_waker};
 use loom::future::block_on;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -111,5 +112,230 @@ fn subscribe_and_send() {
         let value = *receiver.borrow();
         assert!(!changed || value == 1);
         other.join().unwrap();
+    });
+}
+
+#[test]
+fn the_value_is_read_while_two_write_it() {
+    model(|| {
+        let ledger = Ledger::default();
+        let (sender, receiver) = channel(ledger.value(0));
+        let second = sender.clone();
+        let value = ledger.value(10);
+        let others = [
+            thread::spawn(move || sender.send_modify(|value| value.add(1))),
+            thread::spawn(move || drop(second.send_replace(value))),
+        ];
+        assert!([0, 1, 10, 11].contains(&receiver.borrow().look()));
+        for other in others {
+            other.join().unwrap();
+        }
+        assert!([10, 11].contains(&receiver.borrow().look()));
+        drop(receiver);
+        assert_eq!(ledger.alive(), 0);
+    });
+}
+
+#[test]
+fn versions_only_grow() {
+    model(|| {
+        let (sender, mut receiver) = channel(0);
+        let other = thread::spawn(move || {
+            sender.send(1).unwrap();
+            sender.send(2).unwrap();
+        });
+        let first = *receiver.borrow_and_update();
+        let second = *receiver.borrow_and_update();
+        assert!(first <= second);
+        while block_on(receiver.changed()).is_ok() {}
+        assert_eq!(*receiver.borrow(), 2);
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn the_last_value_and_the_end() {
+    model(|| {
+        let (sender, mut receiver) = channel(0);
+        let other = thread::spawn(move || sender.send(1).unwrap());
+        assert_eq!(
+            *block_on(receiver.wait_for(|value| *value == 1)).unwrap(),
+            1
+        );
+        assert!(block_on(receiver.changed()).is_err());
+        assert!(receiver.has_changed().is_err());
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn wait_for_what_never_comes_and_drop_sender() {
+    model(|| {
+        let (sender, mut receiver) = channel(0);
+        let other = thread::spawn(move || sender.send(1).unwrap());
+        assert!(block_on(receiver.wait_for(|value| *value == 2)).is_err());
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_wait_for_a_value_is_cancelled() {
+    model(|| {
+        let (sender, mut receiver) = channel(0);
+        let other = thread::spawn(move || sender.send(1).unwrap());
+        let found = poll_once(receiver.wait_for(|value| *value == 1)).is_some();
+        if !found {
+            drop(block_on(receiver.wait_for(|value| *value == 1)).unwrap());
+        }
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_change_comes_to_a_waker_that_changes() {
+    model(|| {
+        let (sender, mut receiver) = channel(0);
+        let other = thread::spawn(move || sender.send(1).unwrap());
+        with_another_waker(receiver.changed()).unwrap();
+        assert_eq!(*receiver.borrow(), 1);
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_change_that_is_none_wakes_nobody() {
+    model(|| {
+        let (sender, mut receiver) = channel(0);
+        let other = thread::spawn(move || {
+            assert!(!sender.send_if_modified(|_| false));
+            sender
+        });
+        assert!(poll_once(receiver.changed()).is_none());
+        drop(other.join().unwrap());
+        assert!(block_on(receiver.changed()).is_err());
+    });
+}
+
+#[test]
+fn mark_unchanged_and_send() {
+    model(|| {
+        let (sender, mut receiver) = channel(0);
+        let other = thread::spawn(move || {
+            sender.send(1).unwrap();
+            sender
+        });
+        receiver.mark_unchanged();
+        let marked = !receiver.has_changed().unwrap();
+        let sender = other.join().unwrap();
+        // Whichever came first: what was not there when it was marked is a change.
+        if marked && receiver.has_changed().unwrap() {
+            block_on(receiver.changed()).unwrap();
+        }
+        receiver.mark_changed();
+        block_on(receiver.changed()).unwrap();
+        drop(sender);
+    });
+}
+
+#[test]
+fn send_and_drop_receiver() {
+    model(|| {
+        let ledger = Ledger::default();
+        let (sender, receiver) = channel(ledger.value(0));
+        let other = thread::spawn(move || drop(receiver));
+        let sent = sender.send(ledger.value(1));
+        let refused = sent.is_err();
+        drop(sent);
+        other.join().unwrap();
+        assert_eq!(sender.borrow().look(), u32::from(!refused));
+        assert!(sender.is_closed());
+        drop(sender);
+        assert_eq!(ledger.alive(), 0);
+    });
+}
+
+#[test]
+fn both_halves_go() {
+    model(|| {
+        let ledger = Ledger::default();
+        let (sender, mut receiver) = channel(ledger.value(0));
+        let other = thread::spawn(move || drop(sender));
+        let _ = poll_once(receiver.changed());
+        drop(receiver);
+        other.join().unwrap();
+        assert_eq!(ledger.alive(), 0);
+    });
+}
+
+#[test]
+fn closed_is_cancelled_while_the_receiver_goes() {
+    model(|| {
+        let (sender, receiver) = channel(0);
+        let second = sender.clone();
+        let other = thread::spawn(move || drop(receiver));
+        let third = thread::spawn(move || poll_once(second.closed()).is_some());
+        with_another_waker(sender.closed());
+        other.join().unwrap();
+        third.join().unwrap();
+    });
+}
+
+#[test]
+fn a_receiver_comes_while_the_last_one_goes() {
+    model(|| {
+        let (sender, receiver) = channel(0);
+        let other = thread::spawn(move || drop(receiver));
+        let late = sender.subscribe();
+        let _ = poll_once(sender.closed());
+        assert!(!sender.is_closed());
+        drop(late);
+        block_on(sender.closed());
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_receiver_is_cloned_while_a_value_comes() {
+    model(|| {
+        let (sender, mut receiver) = channel(0);
+        let other = thread::spawn(move || sender.send(1).unwrap());
+        let mut clone = receiver.clone();
+        block_on(clone.changed()).unwrap();
+        block_on(receiver.changed()).unwrap();
+        assert_eq!(*clone.borrow(), 1);
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_sender_is_cloned_while_another_goes() {
+    model(|| {
+        let (sender, mut receiver) = channel(0);
+        let second = sender.clone();
+        let other = thread::spawn(move || drop(sender));
+        let third = second.clone();
+        drop(second);
+        third.send(1).unwrap();
+        assert_eq!(third.sender_count().min(1), 1);
+        drop(third);
+        block_on(receiver.changed()).unwrap();
+        assert!(block_on(receiver.changed()).is_err());
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn one_of_two_waits_is_cancelled() {
+    model(|| {
+        let (sender, mut receiver) = channel(0);
+        let mut second = receiver.clone();
+        let others = [
+            thread::spawn(move || sender.send(1).unwrap()),
+            thread::spawn(move || drop(poll_once(second.changed()))),
+        ];
+        block_on(receiver.changed()).unwrap();
+        for other in others {
+            other.join().unwrap();
+        }
     });
 }
