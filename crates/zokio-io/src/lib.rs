@@ -29,6 +29,8 @@ mod text;
 mod traits;
 mod util;
 
+#[cfg(all(test, loom))]
+mod model;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 
