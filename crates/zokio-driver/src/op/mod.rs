@@ -14,6 +14,7 @@
 //! 3. An operation is run once. It is run again only if the system says that it did nothing
 //!    (interrupted, would block, cancelled before it began).
 
+pub mod net;
 pub mod plane;
 pub mod table;
 

@@ -4,13 +4,15 @@
 //! - [`UdpSocket`];
 //! - [`UnixListener`], [`UnixStream`], [`UnixDatagram`] and [`UnixSocket`] (unix only), and pipes
 //!   in [`unix::pipe`];
-//! - [`lookup_host`] and [`ToSocketAddrs`] for names.
+//! - [`lookup_host`] and [`ToSocketAddrs`] for names;
+//! - [`owned`]: lanes for much traffic.
 //!
 //! A socket belongs to the runtime in whose context it was made. Its operations are tried at once
 //! and wait only where that would block.
 
 mod addr;
 mod lookup_host;
+pub mod owned;
 #[macro_use]
 mod shared;
 pub mod tcp;

@@ -268,6 +268,11 @@ macro_rules! stream_traits {
 /// What the traits of a stream stand on, by shared reference, so that halves can use it too.
 macro_rules! stream_shared_methods {
     ($mio:ident) => {
+        /// The driver that the stream is tied to.
+        pub(crate) fn driver_handle(&self) -> &zokio_driver::DriverHandle {
+            self.io.driver()
+        }
+
         /// Receives into memory that may be uninitialised.
         #[inline]
         fn recv(&self, buf: &mut [std::mem::MaybeUninit<u8>]) -> std::io::Result<usize> {

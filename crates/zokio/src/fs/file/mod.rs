@@ -114,6 +114,12 @@ impl File {
         engine
     }
 
+    /// The open file, once what was written is under way no more.
+    pub(crate) async fn shared(&self) -> Arc<StdFile> {
+        let _settled = self.settled().await;
+        self.std.clone()
+    }
+
     /// Brings data and metadata to the disk.
     ///
     /// # Errors
