@@ -26,16 +26,17 @@
 
 use super::OpMetrics;
 use super::doorbell::Doorbell;
-use super::probe::{self, Refusal};
+use super::probe::Refusal;
+use super::ring::{Completion, Ring};
 use super::slots::Slots;
 use super::submit::Submission;
 use super::turnstile::Turnstile;
 use crate::op::flying::{Finisher, Flying};
 use crate::op::plane::UnparkWorker;
-use io_uring::{IoUring, cqueue, squeue};
+use io_uring::{cqueue, squeue};
 use std::collections::VecDeque;
 use std::fmt;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::RawFd;
 use std::sync::{Arc, OnceLock};
 use zokio_base::park::WakeSink;
 use zokio_base::sync::Mutex;
@@ -61,7 +62,7 @@ pub struct Lane {
     unpark: UnparkWorker,
     mailbox: Mutex<Mailbox>,
     bell: Doorbell,
-    ring: OnceLock<Result<IoUring, Refusal>>,
+    ring: OnceLock<Result<Ring, Refusal>>,
     pub(super) slots: Slots<Finisher>,
     pub(super) submission: Mutex<Submission>,
     completion: Turnstile,
@@ -102,13 +103,13 @@ impl Lane {
         }
     }
 
-    pub(super) fn ring(&self) -> Option<&IoUring> {
+    pub(super) fn ring(&self) -> Option<&Ring> {
         self.ring.get().and_then(|ring| ring.as_ref().ok())
     }
 
     /// Makes the ring unless it is there.
     pub(crate) fn ensure_ring(&self) -> Result<(), Refusal> {
-        match self.ring.get_or_init(probe::build_ring) {
+        match self.ring.get_or_init(Ring::build) {
             Ok(_) => Ok(()),
             Err(refusal) => Err(refusal.clone()),
         }
@@ -116,7 +117,7 @@ impl Lane {
 
     /// The ring's descriptor, to be watched for reading. None until an operation needed the ring.
     pub fn fd(&self) -> Option<RawFd> {
-        self.ring().map(AsRawFd::as_raw_fd)
+        self.ring().map(Ring::fd)
     }
 
     /// How many messages wait to be submitted.
@@ -242,13 +243,13 @@ impl Lane {
     }
 
     /// Takes completions until there are no more. Inside the turnstile.
-    fn reap_all<S: WakeSink>(&self, ring: &IoUring, sink: &mut S) -> usize {
+    fn reap_all<S: WakeSink>(&self, ring: &Ring, sink: &mut S) -> usize {
         let mut count = 0;
         let mut has_entered = false;
         loop {
             // SAFETY: the completion queue is ours while we are inside (invariant 1), and this is
             // the only view of it.
-            let completions = unsafe { ring.completion_shared() };
+            let completions = unsafe { ring.completions() };
             let mut in_this_turn = 0;
             for completion in completions {
                 in_this_turn += 1;
@@ -267,40 +268,30 @@ impl Lane {
         }
     }
 
-    fn retire<S: WakeSink>(&self, completion: &cqueue::Entry, sink: &mut S) {
+    fn retire<S: WakeSink>(&self, completion: &Completion, sink: &mut S) {
         // An operation retires on its last completion only. None of ours has more than one today.
-        if cqueue::more(completion.flags()) {
+        if cqueue::more(completion.flags) {
             return;
         }
-        let Some(finisher) = self.slots.retire(completion.user_data()) else {
+        let Some(finisher) = self.slots.retire(completion.name) else {
             return;
         };
-        if let Some(waker) = finisher.complete(completion.result()) {
+        if let Some(waker) = finisher.complete(completion.result) {
             sink.wake(waker);
         }
     }
 
     /// Enters the kernel if it has completions that it can only post from inside. Returns whether
     /// it did.
-    fn run_task_work(&self, ring: &IoUring) -> bool {
+    fn run_task_work(&self, ring: &Ring) -> bool {
         let Some(_guard) = self.submission.try_lock() else {
             return false;
         };
-        // SAFETY: the submission queue is ours while we hold its lock (invariant 1), and this is
-        // the only view of it.
-        let queue = unsafe { ring.submission_shared() };
-        let wants = queue.taskrun() || queue.cq_overflow();
-        drop(queue);
-        if !wants {
+        // SAFETY: we hold the submission lock (invariant 1).
+        if !unsafe { ring.wants_entering() } {
             return false;
         }
-        const GET_EVENTS: u32 = 1;
-        // SAFETY: submits nothing and waits for nothing; no argument is passed.
-        let entered = unsafe {
-            ring.submitter()
-                .enter::<libc::sigset_t>(0, 0, GET_EVENTS, None)
-        };
-        entered.is_ok()
+        ring.enter_for_events().is_ok()
     }
 }
 

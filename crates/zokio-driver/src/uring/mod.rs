@@ -3,6 +3,7 @@
 //! - [`probe`] finds out once per process what the kernel allows.
 //! - [`backend`] is what an operation implements to run on a ring.
 //! - `slots` names operations in flight by index and generation.
+//! - `ring` is the kernel's side of it, which tests replace.
 //! - [`lane`] is a worker's ring with its mailbox: anyone may put operations in and reap what is
 //!   complete; the owner submits, in batches.
 //! - [`threads`] counts what each thread has submitted, because the kernel ties requests to threads.
@@ -15,8 +16,10 @@ pub mod backend;
 mod doorbell;
 #[cfg(zokio_ring)]
 pub mod lane;
-#[cfg(zokio_ring)]
+#[cfg(all(zokio_ring, not(all(any(test, fuzzing), not(any(loom, shuttle))))))]
 pub mod probe;
+#[cfg(all(zokio_ring, not(all(any(test, fuzzing), not(any(loom, shuttle))))))]
+mod ring;
 #[cfg(zokio_ring)]
 mod shutdown;
 #[cfg(zokio_ring)]
@@ -38,6 +41,15 @@ pub mod threads;
 
 #[cfg(all(test, loom, zokio_ring))]
 mod model;
+
+// Unit tests and the fuzzer decide what the kernel does.
+#[cfg(all(any(fuzzing, test), not(any(loom, shuttle)), zokio_ring))]
+pub mod fuzz;
+#[cfg(all(any(fuzzing, test), not(any(loom, shuttle)), zokio_ring))]
+#[path = "simulated.rs"]
+pub mod probe;
+#[cfg(all(any(fuzzing, test), not(any(loom, shuttle)), zokio_ring))]
+use probe as ring;
 
 pub use lane::Lane;
 pub use threads::thread_in_flight;

@@ -3,7 +3,8 @@
 //! 1. The mailbox closes; what it holds is submitted, since writes that were asked for are to happen.
 //! 2. Reads and opens are cancelled: they may wait for ever, and nothing is lost with them.
 //! 3. Completions are reaped until nothing is in flight, within a bound.
-//! 4. What is still in flight then is leaked, never freed: the kernel may yet write to it.
+//! 4. What the kernel has not taken by then runs elsewhere: nobody waits for ever.
+//! 5. What it has taken is leaked, never freed: the kernel may yet write to it.
 #![allow(unsafe_code)]
 
 use super::lane::Lane;
@@ -43,6 +44,9 @@ impl Lane {
             if self.reap(sink) == 0 {
                 self.wait();
             }
+        }
+        for waker in self.give_up_submitting() {
+            sink.wake(waker);
         }
         let left = self.slots.drain();
         let count = left.len();

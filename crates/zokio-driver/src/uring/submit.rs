@@ -11,9 +11,10 @@
 #![allow(unsafe_code)]
 
 use super::lane::{Lane, Message, wake_all};
+use super::ring::Ring;
 use super::slots::NOBODY;
 use crate::op::flying::Finisher;
-use io_uring::{IoUring, opcode, squeue};
+use io_uring::{opcode, squeue};
 use std::collections::VecDeque;
 use std::io;
 use std::task::Waker;
@@ -77,11 +78,9 @@ impl Lane {
     }
 
     /// Moves messages into the submission queue as long as it has room.
-    fn fill(&self, ring: &IoUring, submission: &mut Submission, wakers: &mut Vec<Waker>) {
-        // SAFETY: the submission queue is ours while we hold its lock (the lane's invariant 1), and
-        // this is the only view of it.
-        let mut queue = unsafe { ring.submission_shared() };
-        let room = queue.capacity() - queue.len();
+    fn fill(&self, ring: &Ring, submission: &mut Submission, wakers: &mut Vec<Waker>) {
+        // SAFETY: we hold the submission lock (the lane's invariant 1).
+        let room = unsafe { ring.room() };
         let mut batch = std::mem::take(&mut submission.batch);
         self.take_mail(room, &mut batch);
         for message in batch.drain(..) {
@@ -104,13 +103,13 @@ impl Lane {
                     (cancel_entry(name), NOBODY)
                 }
             };
-            push(&mut queue, &entry);
+            push(ring, &entry);
             submission.queued.push_back(name);
         }
         submission.batch = batch;
     }
 
-    fn enter(&self, ring: &IoUring, submission: &mut Submission) -> Entered {
+    fn enter(&self, ring: &Ring, submission: &mut Submission) -> Entered {
         while !submission.queued.is_empty() {
             // ORDERING: Relaxed: a metric.
             self.enters.fetch_add(1, Ordering::Relaxed);
@@ -131,6 +130,14 @@ impl Lane {
             }
         }
         Entered::All
+    }
+
+    /// Nothing is submitted any more: what the kernel did not take runs elsewhere. Returns whom to
+    /// wake.
+    pub(super) fn give_up_submitting(&self) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        self.give_up(&mut self.submission.lock(), &mut wakers);
+        wakers
     }
 
     /// The kernel refuses to be entered: what it did not take runs elsewhere.
@@ -159,13 +166,16 @@ impl Lane {
         };
         for name in self.slots.names(choose) {
             let mut submission = self.submission.lock();
+            // What the lane gave up on may still stand in the queue, and must not be taken now.
+            // ORDERING: Relaxed: written under the lock that we hold.
+            if self.is_broken.load(Ordering::Relaxed) {
+                return Err(io::Error::from_raw_os_error(libc::EPERM));
+            }
             // SAFETY: as in `fill`.
-            let mut queue = unsafe { ring.submission_shared() };
-            if queue.is_full() {
+            if unsafe { ring.room() } == 0 {
                 return Err(io::Error::from_raw_os_error(libc::EBUSY));
             }
-            push(&mut queue, &cancel_entry(name));
-            drop(queue);
+            push(ring, &cancel_entry(name));
             submission.queued.push_back(NOBODY);
             if let Entered::Broken = self.enter(ring, &mut submission) {
                 return Err(io::Error::last_os_error());
@@ -179,9 +189,9 @@ fn cancel_entry(name: u64) -> squeue::Entry {
     opcode::AsyncCancel::new(name).build().user_data(NOBODY)
 }
 
-fn push(queue: &mut squeue::SubmissionQueue<'_>, entry: &squeue::Entry) {
-    // SAFETY: what the entry names belongs to an operation that has its slot (the lane's
-    // invariant 2), or it names nothing.
-    let pushed = unsafe { queue.push(entry) };
-    assert!(pushed.is_ok(), "no more messages are taken than fit");
+/// Called under the submission lock.
+fn push(ring: &Ring, entry: &squeue::Entry) {
+    // SAFETY: the lock is held, and what the entry names belongs to an operation that has its slot
+    // (the lane's invariant 2), or it names nothing.
+    unsafe { ring.push(entry) };
 }
