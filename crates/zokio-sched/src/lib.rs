@@ -40,6 +40,10 @@ mod block_in_place;
 mod buckets;
 mod core;
 mod current_thread;
+// The fuzzer's door.
+#[cfg(all(any(fuzzing, test), not(any(loom, shuttle))))]
+#[doc(hidden)]
+pub mod fuzz;
 mod handoff;
 mod histogram;
 mod idle;

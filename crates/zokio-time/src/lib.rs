@@ -55,6 +55,11 @@ mod timeout;
 mod timer;
 mod wheel;
 
+// The fuzzer's door.
+#[cfg(all(any(fuzzing, test), not(any(loom, shuttle))))]
+#[doc(hidden)]
+pub use wheel::fuzz;
+
 pub use handle::TimerHandle;
 pub use instant::Instant;
 pub use interval::{Interval, MissedTickBehavior, interval, interval_at};

@@ -1,9 +1,7 @@
-//! The ring against a naive model, and under real threads.
+//! The ring under real threads. Against a naive model: `fuzz.rs`.
 #![allow(clippy::disallowed_methods)] // Tests start threads and let them wait.
 
 use super::*;
-use proptest::prelude::*;
-use std::collections::VecDeque;
 use zokio_base::sync::thread;
 
 fn item(number: usize) -> NonNull<u8> {
@@ -12,59 +10,6 @@ fn item(number: usize) -> NonNull<u8> {
 
 fn number(item: NonNull<u8>) -> usize {
     item.addr().get()
-}
-
-#[derive(Debug, Clone)]
-enum Op {
-    Push(usize),
-    Pop(usize),
-    Steal,
-}
-
-fn ops() -> impl Strategy<Value = Vec<Op>> {
-    let op = prop_oneof![
-        (1_usize..200).prop_map(Op::Push),
-        (1_usize..100).prop_map(Op::Pop),
-        Just(Op::Steal),
-    ];
-    prop::collection::vec(op, 1..60)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn behaves_as_a_bounded_queue(ops in ops()) {
-        let (owner, stealer) = ring();
-        let (thief, _) = ring();
-        let mut naive = VecDeque::new();
-        let mut next = 1;
-        for op in ops {
-            match op {
-                Op::Push(count) => for _ in 0..count {
-                    let pushed = owner.push(item(next)).is_ok();
-                    prop_assert_eq!(pushed, naive.len() < RING_LEN);
-                    if pushed {
-                        naive.push_back(next);
-                    }
-                    next += 1;
-                },
-                Op::Pop(count) => for _ in 0..count {
-                    prop_assert_eq!(owner.pop().map(number), naive.pop_front());
-                },
-                Op::Steal => {
-                    let count = stealer.steal_into(&thief);
-                    prop_assert_eq!(count, naive.len().div_ceil(2));
-                    for _ in 0..count {
-                        prop_assert_eq!(thief.pop().map(number), naive.pop_front());
-                    }
-                    prop_assert!(thief.pop().is_none());
-                }
-            }
-            prop_assert_eq!(owner.len(), naive.len());
-            prop_assert_eq!(owner.free(), RING_LEN - naive.len());
-        }
-    }
 }
 
 #[test]

@@ -22,6 +22,8 @@
 //! 4. Nodes with one deadline expire in the order in which they were inserted.
 //! 5. A node at [`NEVER`] is in no slot.
 
+#[cfg(all(any(fuzzing, test), not(any(loom, shuttle))))]
+pub mod fuzz;
 mod level;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

@@ -1,130 +1,22 @@
-//! The wheel against a naive ordered map.
+//! The wheel, step by step and for any sequence of steps.
 
 use super::*;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
-
-#[derive(Debug, Clone)]
-enum Step {
-    Insert(u64),
-    Remove(usize),
-    Reset(usize, u64),
-    Advance(u64),
-    Jump,
-}
-
-/// Distances of every magnitude, so that every level is met.
-fn distance() -> impl Strategy<Value = u64> {
-    (0..64_u32, any::<u64>()).prop_map(|(bits, noise)| noise >> bits)
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        4 => distance().prop_map(Step::Insert),
-        1 => (0..40_usize).prop_map(Step::Remove),
-        1 => ((0..40_usize), distance()).prop_map(|(which, by)| Step::Reset(which, by)),
-        2 => (20..64_u32, any::<u64>()).prop_map(|(bits, noise)| Step::Advance(noise >> bits)),
-        1 => Just(Step::Jump),
-    ]
-}
-
-/// The naive model: what is due when, by deadline and then by order of insertion.
-#[derive(Default)]
-struct Naive {
-    waiting: BTreeMap<(u64, u64), u32>,
-    places: BTreeMap<u32, (u64, u64)>,
-    order: u64,
-}
-
-impl Naive {
-    fn insert(&mut self, when: u64, name: u32) {
-        let place = (when, self.order);
-        self.order += 1;
-        self.waiting.insert(place, name);
-        self.places.insert(name, place);
-    }
-
-    fn remove(&mut self, name: u32) -> bool {
-        let place = self.places.remove(&name);
-        place.is_some_and(|place| self.waiting.remove(&place).is_some())
-    }
-
-    fn expire(&mut self, now: u64) -> Vec<u32> {
-        let mut due = Vec::new();
-        while let Some((&(when, _), &name)) = self.waiting.first_key_value() {
-            if when > now || when == NEVER {
-                break;
-            }
-            self.remove(name);
-            due.push(name);
-        }
-        due
-    }
-
-    fn next(&self) -> u64 {
-        let first = self.waiting.first_key_value();
-        first.map_or(NEVER, |(&(when, _), _)| when)
-    }
-}
-
-fn expire_all(wheel: &mut Wheel<u32>, now: u64) -> Vec<u32> {
-    let mut due = Vec::new();
-    while wheel.expire(now, &mut due, 3) {}
-    due
-}
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
     #[test]
-    fn expires_as_an_ordered_map_does(
-        start in distance(),
-        steps in prop::collection::vec(step(), 1..120),
-    ) {
-        let mut wheel = Wheel::new(start);
-        let mut naive = Naive::default();
-        let mut keys: Vec<Key> = Vec::new();
-        let mut now = start;
-        for step in steps {
-            match step {
-                Step::Insert(by) => {
-                    let when = now.saturating_add(by);
-                    let name = keys.len() as u32;
-                    keys.push(wheel.insert(when, name));
-                    naive.insert(when, name);
-                }
-                Step::Remove(which) if which < keys.len() => {
-                    let was = naive.remove(which as u32);
-                    let name = Some(which as u32).filter(|_| was);
-                    prop_assert_eq!(wheel.remove(keys[which]), name);
-                }
-                Step::Reset(which, by) if which < keys.len() => {
-                    let when = now.saturating_add(by);
-                    let was = naive.remove(which as u32);
-                    if was {
-                        naive.insert(when, which as u32);
-                    }
-                    prop_assert_eq!(wheel.reset(keys[which], when), was);
-                }
-                Step::Remove(_) | Step::Reset(..) => {}
-                Step::Advance(by) => {
-                    now = now.saturating_add(by).min(NEVER - 1);
-                    prop_assert_eq!(expire_all(&mut wheel, now), naive.expire(now));
-                    prop_assert!(wheel.next() > now);
-                }
-                Step::Jump => {
-                    let next = wheel.next_exact();
-                    prop_assert_eq!(next, naive.next());
-                    if next != NEVER {
-                        now = now.max(next);
-                        prop_assert_eq!(expire_all(&mut wheel, now), naive.expire(now));
-                    }
-                }
-            }
-            prop_assert!(wheel.next() <= naive.next());
-            prop_assert_eq!(wheel.len(), naive.waiting.len());
-        }
-        prop_assert_eq!(wheel.drain().len(), naive.waiting.len());
-        prop_assert_eq!(wheel.next(), NEVER);
+    fn expires_as_an_ordered_map_does(bytes in prop::collection::vec(any::<u8>(), 0..2_000)) {
+        fuzz::run(&bytes);
+    }
+}
+
+#[test]
+fn the_corpus_passes() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/wheel");
+    for file in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        println!("{}", file.path().display());
+        fuzz::run(&std::fs::read(file.path()).unwrap());
     }
 }
 
