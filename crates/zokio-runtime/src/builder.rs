@@ -1,6 +1,7 @@
 //! [`Builder`]: the settings of a runtime.
 
 mod extra;
+mod histograms;
 
 use crate::blocking::pool::{Pool, PoolOptions};
 use crate::blocking::{Host, PoolOffload};
@@ -14,6 +15,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 use zokio_base::clock::Clock;
+use zokio_base::pad::CachePadded;
 use zokio_base::sync::{Arc, OnceLock};
 use zokio_driver::{Driver, DriverOptions, IoMode};
 use zokio_sched::{Scheduler, StallReport};
@@ -354,6 +356,7 @@ impl Builder {
             clock,
             id: Id::next(),
             name: self.name.clone(),
+            forced_yields: CachePadded::default(),
             local_to: OnceLock::new(),
         });
         inner.pool.serve(&inner);

@@ -13,6 +13,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use zokio_base::clock::{self, Clock};
+use zokio_base::pad::CachePadded;
+use zokio_base::sync::std_atomic::{AtomicU64, Ordering};
 use zokio_base::sync::{Arc, OnceLock};
 use zokio_driver::DriverHandle;
 use zokio_sched::{Scheduler, Spawner};
@@ -32,6 +34,9 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) id: Id,
     pub(crate) name: Option<String>,
+    /// How many polls were forced to yield. One number for all workers: a task does 128 operations
+    /// between two of these.
+    pub(crate) forced_yields: CachePadded<AtomicU64>,
     /// The one thread of a local runtime. Set when that is made, before anybody has its handle.
     pub(crate) local_to: OnceLock<ThreadTag>,
 }
@@ -51,6 +56,11 @@ impl Services for Inner {
 
     fn driver(&self) -> Option<&(dyn Any + Send + Sync)> {
         self.io_enabled.then_some(&self.driver as _)
+    }
+
+    fn forced_yield(&self) {
+        // Relaxed: a figure for people.
+        self.forced_yields.fetch_add(1, Ordering::Relaxed);
     }
 }
 

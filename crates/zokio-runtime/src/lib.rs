@@ -3,7 +3,8 @@
 //! - [`Builder`] makes a [`Runtime`]; a [`Handle`] is what tasks and other threads hold of it.
 //! - `park.rs` joins a worker's driver and timers into the one place where the worker waits.
 //! - [`blocking`] is the pool of threads: closures that block run there, and so do the workers.
-//! - `settings.rs` is the scheduler's policy, filled from the builder.
+//! - `settings.rs` is the scheduler's policy, filled from the builder; `histogram.rs` is the part of
+//!   it that says how times are counted, `metrics.rs` and `metrics/` show the counts.
 //! - [`join_set`] awaits tasks together; `local_set` runs tasks that stay on one thread, where a local
 //!   runtime is not wanted; `task_builder.rs` says more about a task.
 //!
@@ -23,6 +24,7 @@ mod builder;
 mod current;
 mod error;
 mod handle;
+mod histogram;
 mod id;
 pub mod join_set;
 mod local_runtime;
@@ -41,6 +43,10 @@ pub use builder::Builder;
 pub use current::{driver_for_files, spawn, worker_index};
 pub use error::{TryCurrentError, is_rt_shutdown_err};
 pub use handle::{EnterGuard, Handle, RuntimeFlavor};
+pub use histogram::{
+    HistogramConfiguration, HistogramScale, InvalidHistogramConfiguration, LogHistogram,
+    LogHistogramBuilder,
+};
 pub use id::Id;
 pub use join_set::JoinSet;
 pub use local_runtime::{LocalOptions, LocalRuntime};

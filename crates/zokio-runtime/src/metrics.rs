@@ -1,5 +1,7 @@
 //! [`RuntimeMetrics`]: what a runtime has done so far.
 
+mod times;
+
 use crate::handle::Handle;
 use std::fmt;
 use std::time::Duration;

@@ -1,12 +1,15 @@
 //! The scheduler's policy, filled from the builder.
 
+use crate::histogram::Histograms;
 use crate::task_meta::TaskMeta;
 use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 use zokio_base::sync::Arc;
 use zokio_base::sync::atomic::{AtomicBool, Ordering};
-use zokio_sched::{DRIVER_INTERVAL, INJECT_INTERVAL, Policy, STALL_THRESHOLD, StallReport};
+use zokio_sched::{
+    Buckets, DRIVER_INTERVAL, INJECT_INTERVAL, Policy, STALL_THRESHOLD, StallReport,
+};
 
 /// A hook without arguments.
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
@@ -44,6 +47,7 @@ pub(crate) struct Settings {
     pub(crate) before_poll: Option<TaskHook>,
     pub(crate) after_poll: Option<TaskHook>,
     pub(crate) on_panic: PanicPolicy,
+    pub(crate) histograms: Histograms,
     /// A task has panicked, and that is to be the end. A runtime's own, not the builder's.
     panicked: Arc<AtomicBool>,
 }
@@ -75,6 +79,7 @@ impl Default for Settings {
             before_poll: None,
             after_poll: None,
             on_panic: PanicPolicy::Ignore,
+            histograms: Histograms::default(),
             panicked: Arc::default(),
         }
     }
@@ -89,6 +94,7 @@ impl fmt::Debug for Settings {
             .field("spin", &self.spin)
             .field("stall_threshold", &self.stall_threshold)
             .field("seed", &self.seed)
+            .field("histograms", &self.histograms)
             .finish_non_exhaustive()
     }
 }
@@ -138,6 +144,18 @@ impl Policy for Settings {
         if let Some(hook) = &self.on_stall {
             hook(report);
         }
+    }
+
+    fn poll_times(&self) -> Option<Buckets> {
+        self.histograms.poll_times()
+    }
+
+    fn latencies(&self) -> Option<Buckets> {
+        self.histograms.schedule_latencies()
+    }
+
+    fn track_latency(&self) -> bool {
+        self.histograms.track
     }
 
     fn poll_hooks(&self) -> bool {

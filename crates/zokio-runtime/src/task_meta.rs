@@ -10,6 +10,7 @@ use zokio_task::Id;
 pub struct TaskMeta<'a> {
     id: Id,
     spawned_at: &'static Location<'static>,
+    schedule_latency: Option<Duration>,
     /// More may be lent to the hook one day.
     _lent: PhantomData<&'a ()>,
 }
@@ -19,6 +20,7 @@ impl TaskMeta<'_> {
         Self {
             id: meta.id,
             spawned_at: meta.spawned_at,
+            schedule_latency: meta.schedule_latency,
             _lent: PhantomData,
         }
     }
@@ -33,8 +35,26 @@ impl TaskMeta<'_> {
         self.spawned_at
     }
 
-    /// How long the task waited for this poll. It is not measured, so there is none.
+    /// How long the task waited in a queue for this poll: from the time at which it was woken or
+    /// spawned to the time at which its poll began. The same before and after the poll.
+    ///
+    /// None unless it is measured ([`Builder::track_task_schedule_latency`]), and none in hooks that
+    /// are not about a poll.
+    ///
+    /// [`Builder::track_task_schedule_latency`]: crate::Builder::track_task_schedule_latency
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_current_thread()
+    ///     .track_task_schedule_latency()
+    ///     .on_before_task_poll(|task| {
+    ///         println!("task {} has waited {:?}", task.id(), task.schedule_latency().unwrap());
+    ///     })
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn schedule_latency(&self) -> Option<Duration> {
-        None
+        self.schedule_latency
     }
 }

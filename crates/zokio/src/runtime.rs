@@ -13,7 +13,9 @@
 //! ```
 
 pub use zokio_runtime::{
-    Builder, DriverMetrics, EnterGuard, Handle, Id, IoMode, LocalOptions, LocalRuntime, OpMetrics,
-    RingStatus, RngSeed, Runtime, RuntimeFlavor, RuntimeMetrics, StallReport, TaskMeta,
-    TryCurrentError, UnhandledPanic, UnknownIoMode, is_rt_shutdown_err, worker_index,
+    Builder, DriverMetrics, EnterGuard, Handle, HistogramConfiguration, HistogramScale, Id,
+    InvalidHistogramConfiguration, IoMode, LocalOptions, LocalRuntime, LogHistogram,
+    LogHistogramBuilder, OpMetrics, RingStatus, RngSeed, Runtime, RuntimeFlavor, RuntimeMetrics,
+    StallReport, TaskMeta, TryCurrentError, UnhandledPanic, UnknownIoMode, is_rt_shutdown_err,
+    worker_index,
 };
