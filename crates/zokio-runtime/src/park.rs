@@ -4,8 +4,9 @@
 //! nearer of the two. With a paused clock there is no waiting for timers: when nothing else is
 //! ready, the clock jumps to the next one.
 //!
-//! Where timers are dense, a worker that has nothing else to do is woken for them once in
-//! [`TIMER_GAP`], and fires all that have come due by then; a timer that is alone fires on its own.
+//! Where timers are dense, a worker that has nothing else to do is woken for them once in a while
+//! only ([`gap_after`]), and fires all that have come due by then; a timer that is alone fires on
+//! its own.
 //!
 //! Invariant: timers are announced ([`TimerHandle::begin_wait`]) before the driver waits, so that
 //! an earlier timer from another thread ends the wait.
@@ -21,7 +22,22 @@ use zokio_time::TimerHandle;
 
 /// The least time between two wake-ups for timers alone. About what the kernel allows itself to be
 /// late by (50 us of timer slack for ordinary threads), and a fraction of what a wake-up costs.
-const TIMER_GAP: Duration = Duration::from_micros(64);
+const TIMER_GAP_MIN: Duration = Duration::from_micros(64);
+
+/// What each timer that fired adds to the gap: so that a wake-up, with the other worker that it
+/// calls to help, is shared by the more timers the more there are.
+const TIMER_GAP_EACH: Duration = Duration::from_micros(32);
+
+/// No timer is later than this for the sake of others.
+const TIMER_GAP_MAX: Duration = Duration::from_micros(256);
+
+/// For how long a worker that has fired `count` timers is not woken for timers alone.
+fn gap_after(count: usize) -> Duration {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    TIMER_GAP_EACH
+        .saturating_mul(count)
+        .clamp(TIMER_GAP_MIN, TIMER_GAP_MAX)
+}
 
 /// The place where one worker waits.
 #[derive(Debug)]
@@ -30,8 +46,8 @@ pub(crate) struct WorkerPark {
     timers: Option<TimerHandle>,
     clock: Clock,
     woken: Arc<AtomicBool>,
-    /// When timers fired last, if that was what ended the last wait.
-    fired: Option<Instant>,
+    /// No wake-up for timers alone before: the end of the gap after those that fired last.
+    quiet_until: Option<Instant>,
 }
 
 /// Ends the waits of one worker.
@@ -70,7 +86,7 @@ impl WorkerPark {
             timers,
             clock,
             woken: Arc::new(AtomicBool::new(false)),
-            fired: None,
+            quiet_until: None,
         }
     }
 
@@ -78,7 +94,9 @@ impl WorkerPark {
         if let Some(timers) = &self.timers {
             let now = self.clock.now();
             let count = timers.process(self.driver.index(), now, sink);
-            self.fired = (count > 0).then_some(now);
+            if count > 0 {
+                self.quiet_until = now.checked_add(gap_after(count));
+            }
         }
     }
 
@@ -86,10 +104,10 @@ impl WorkerPark {
     fn until_timer(&self) -> Option<Duration> {
         let timers = self.timers.as_ref()?;
         let until = timers.begin_wait(self.driver.index())?;
-        match self.fired {
-            Some(fired) if until < TIMER_GAP => {
-                let since = self.clock.now().saturating_duration_since(fired);
-                Some(until.max(TIMER_GAP.saturating_sub(since)))
+        match self.quiet_until {
+            Some(quiet_until) if until < TIMER_GAP_MAX => {
+                let quiet = quiet_until.saturating_duration_since(self.clock.now());
+                Some(until.max(quiet))
             }
             _ => Some(until),
         }
@@ -158,5 +176,18 @@ impl Park for WorkerPark {
             timers.shutdown(sink);
         }
         self.driver.shutdown(sink);
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gap_grows_with_the_number_of_timers_within_its_bounds() {
+        assert_eq!(gap_after(1), TIMER_GAP_MIN);
+        assert_eq!(gap_after(5), Duration::from_micros(160));
+        assert_eq!(gap_after(1_000), TIMER_GAP_MAX);
+        assert_eq!(gap_after(usize::MAX), TIMER_GAP_MAX);
     }
 }
