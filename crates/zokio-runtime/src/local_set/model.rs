@@ -189,3 +189,72 @@ fn an_abort_from_elsewhere_ends_the_set() {
         other.join().unwrap();
     });
 }
+
+#[test]
+fn an_abort_and_a_wake_from_elsewhere() {
+    model(|| {
+        let event = Arc::new(Event::default());
+        let (here, dropped) = StaysHere::new();
+        let set = LocalSet::new();
+        let task = set.spawn_local({
+            let event = event.clone();
+            async move {
+                let _here = here;
+                event.wait().await;
+            }
+        });
+        let others = [
+            thread::spawn(move || task.abort()),
+            thread::spawn(move || event.happen()),
+        ];
+        block_on(set);
+        assert!(dropped.load(Ordering::Relaxed));
+        for other in others {
+            other.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_task_is_joined_elsewhere() {
+    model(|| {
+        let set = LocalSet::new();
+        let task = set.spawn_local(async { 1 });
+        let other = thread::spawn(move || block_on(task).unwrap());
+        block_on(set);
+        assert_eq!(other.join().unwrap(), 1);
+    });
+}
+
+#[test]
+fn a_join_from_elsewhere_against_the_sets_drop() {
+    model(|| {
+        let (here, dropped) = StaysHere::new();
+        let set = LocalSet::new();
+        let task = set.spawn_local(async move {
+            let _here = here;
+            std::future::pending::<()>().await;
+        });
+        let other = thread::spawn(move || block_on(task).unwrap_err().is_cancelled());
+        drop(set);
+        assert!(dropped.load(Ordering::Relaxed));
+        assert!(other.join().unwrap());
+    });
+}
+
+#[test]
+fn a_wake_while_another_task_is_spawned() {
+    model(|| {
+        let event = Arc::new(Event::default());
+        let set = LocalSet::new();
+        let first = set.spawn_local(event.clone().wait());
+        let mut nobody = Context::from_waker(Waker::noop());
+        let mut host = Box::pin(set.run_until(first));
+        assert!(host.as_mut().poll(&mut nobody).is_pending());
+        let other = thread::spawn(move || event.happen());
+        let second = set.spawn_local(async { 2 });
+        block_on(host).unwrap();
+        assert_eq!(block_on(set.run_until(second)).unwrap(), 2);
+        other.join().unwrap();
+    });
+}
