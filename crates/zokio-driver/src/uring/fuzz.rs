@@ -393,7 +393,9 @@ impl World {
                     drop(self.waiting.swap_remove(which));
                 }
             }
-            Step::Submit => drop(self.plane.lane(0).submit_pending()),
+            Step::Submit => {
+                self.plane.lane(0).submit_pending();
+            }
             Step::Answer(answer) => self.kernel.answer(answer),
             Step::Complete(which, end) => self.kernel.complete(which, end),
             Step::More(which) => self.kernel.post_more(which),
@@ -611,6 +613,19 @@ mod tests {
             world.begin(READ, true);
         }
         world.finish(Ending::Abandon { is_busy: true });
+    }
+
+    #[test]
+    fn a_batch_of_nothing_but_orphans_is_not_the_last() {
+        let mut world = World::new(false);
+        for _ in 0..FUTURES_MAX {
+            world.begin(READ, true);
+        }
+        world.waiting.clear();
+        world.begin(READ, true);
+        world.step(Step::Submit);
+        assert_eq!(world.kernel.named(), (0, 1));
+        world.finish(Ending::Wait);
     }
 
     #[test]

@@ -59,7 +59,11 @@ impl Lane {
         loop {
             self.fill(ring, &mut submission, &mut wakers);
             if submission.queued.is_empty() {
-                break;
+                // A batch in which nothing was left to submit need not have been the last.
+                if self.pending() == 0 {
+                    break;
+                }
+                continue;
             }
             match self.enter(ring, &mut submission) {
                 Entered::All => {}
