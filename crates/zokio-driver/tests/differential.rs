@@ -266,3 +266,89 @@ fn named_errors_are_the_same() {
     }
     pool.close();
 }
+
+/// Places that a file does not have: behind what a number can say, and in a pipe.
+#[test]
+fn places_that_there_are_not() {
+    let pool = Pool::running(1);
+    let mut modes = vec![IoMode::Epoll];
+    modes.extend(has_ring().then_some(IoMode::Uring));
+    for mode in modes {
+        let plane = plane(mode, &pool).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let mut options = File::options();
+        options.read(true).write(true).create(true);
+        let file = Arc::new(options.open(&path).unwrap());
+        let (reader, writer) = std::io::pipe().unwrap();
+        let ends = [
+            Arc::new(File::from(std::os::fd::OwnedFd::from(reader))),
+            Arc::new(File::from(std::os::fd::OwnedFd::from(writer))),
+        ];
+        for (files, offset, code) in [
+            ([&file, &file], u64::MAX, libc::EINVAL),
+            ([&file, &file], i64::MAX as u64 + 1, libc::EINVAL),
+            ([&ends[0], &ends[1]], 0, libc::ESPIPE),
+        ] {
+            let at = At::Offset(offset);
+            let [from, to] = files.map(Arc::clone);
+            let read = || Read::new(from.clone(), Vec::with_capacity(8), 0, 8, at);
+            let write = || Write::new(to.clone(), vec![7; 8], 0, at);
+            let filled = block_on(&plane, plane.start(Some(0), read()));
+            assert_eq!(filled.result.unwrap_err().raw_os_error(), Some(code));
+            assert!(filled.buf.unwrap().is_empty());
+            let sent = block_on(&plane, plane.start(Some(0), write()));
+            assert_eq!(sent.result.unwrap_err().raw_os_error(), Some(code));
+            assert_eq!(sent.buf.unwrap(), [7; 8]);
+            // At once it is the same, or it is not done.
+            if let Ok(filled) = read().try_now() {
+                assert_eq!(filled.result.unwrap_err().raw_os_error(), Some(code));
+            }
+            if let Ok(sent) = write().try_now() {
+                assert_eq!(sent.result.unwrap_err().raw_os_error(), Some(code));
+            }
+        }
+        assert_eq!(file.metadata().unwrap().len(), 0);
+    }
+    pool.close();
+}
+
+/// Operations begun together: each has its own outcome, the ring is entered once for all of them.
+#[test]
+fn many_begun_together() {
+    let pool = Pool::running(1);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    let bytes: Vec<u8> = (0..64 * 16_u32).map(|n| (n * 7 / 3) as u8).collect();
+    std::fs::write(&path, &bytes).unwrap();
+    let file = Arc::new(File::open(&path).unwrap());
+    let mut modes = vec![IoMode::Epoll];
+    modes.extend(has_ring().then_some(IoMode::Uring));
+    for mode in modes {
+        let plane = plane(mode, &pool).unwrap();
+        let reads = (0..64).map(|n| {
+            let buf = Vec::with_capacity(16);
+            Read::new(file.clone(), buf, 0, 16, At::Offset(n * 16))
+        });
+        let reads = plane.start_all(Some(0), reads);
+        assert_eq!(reads.len(), 64);
+        for (n, read) in reads.into_iter().enumerate() {
+            let filled = block_on(&plane, read);
+            assert_eq!(filled.result.unwrap(), 16);
+            assert_eq!(filled.buf.unwrap(), bytes[n * 16..][..16]);
+        }
+        let metrics = plane.metrics();
+        match mode {
+            IoMode::Epoll => assert_eq!((metrics.offloaded, metrics.on_ring), (64, 0)),
+            _ => assert_eq!((metrics.on_ring, metrics.enters), (64, 1)),
+        }
+        assert!(plane.start_all(Some(0), Vec::<Fsync>::new()).is_empty());
+        // A lane that takes nothing any more: the pool does it.
+        plane.lane(0).shutdown(&mut Vec::new());
+        let late = (0..4).map(|_| Fsync::new(file.clone()));
+        for sync in plane.start_all(Some(0), late) {
+            block_on(&plane, sync).unwrap();
+        }
+    }
+    pool.close();
+}

@@ -34,6 +34,8 @@ pub(crate) enum Outcome<O: Backends> {
     Output(O::Output),
     /// The kernel never took it; the operation is in its cell.
     NotBegun,
+    /// The thread that was to run it went away.
+    NotRun(O),
     /// It will not be run, or nobody knows. The cell is not to be touched.
     Lost,
 }
@@ -90,7 +92,7 @@ impl<O: Backends> Shared<O> {
     unsafe fn settle_orphan(&self, outcome: Outcome<O>) {
         let (operation, was_cancelled) = match outcome {
             Outcome::Output(output) => return O::orphan(output),
-            Outcome::Lost => return,
+            Outcome::NotRun(_) | Outcome::Lost => return,
             // SAFETY: the caller's promise.
             Outcome::NotBegun => (unsafe { self.take_operation() }, false),
             Outcome::Kernel(result) => {
@@ -275,7 +277,11 @@ impl<O: Backends> Job<O> {
 impl<O: Backends> Drop for Job<O> {
     fn drop(&mut self) {
         if !self.is_finished {
-            self.finish(Outcome::Lost);
+            let outcome = match self.operation.take() {
+                Some(operation) => Outcome::NotRun(operation),
+                None => Outcome::Lost,
+            };
+            self.finish(outcome);
         }
     }
 }
@@ -330,6 +336,9 @@ impl<O: Backends> Future for Op<O> {
             let shared = self.shared.take().expect("it was there");
             let next = match outcome {
                 Outcome::Output(output) => return Poll::Ready(output),
+                Outcome::NotRun(operation) => {
+                    return Poll::Ready(operation.give_back(not_run()));
+                }
                 Outcome::Lost => return Poll::Ready(O::fail(not_run())),
                 // SAFETY: the outcome put us in charge.
                 Outcome::NotBegun => shared

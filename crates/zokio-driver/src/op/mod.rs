@@ -20,6 +20,7 @@ pub mod table;
 
 pub(crate) mod flying;
 mod path;
+mod range;
 mod sys;
 
 mod close;
@@ -46,6 +47,8 @@ pub use mkdir::Mkdir;
 pub use open::{Open, OpenHow};
 pub use path::OpPath;
 pub use plane::Plane;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use range::copy_range;
 pub use read::{Filled, Read};
 pub use remove::{Remove, Rmdir, Unlink};
 pub use rename::Rename;
@@ -66,8 +69,13 @@ pub trait Operation: Send + Sync + Sized + 'static {
     /// Its row in the table.
     const KIND: Kind;
 
-    /// What it brings if it could not be run.
+    /// What it brings if it is lost: the driver gave up on it, or its thread panicked.
     fn fail(error: io::Error) -> Self::Output;
+
+    /// What it brings if it was not run. Buffers come back.
+    fn give_back(self, error: io::Error) -> Self::Output {
+        Self::fail(error)
+    }
 
     /// The orphan handler: gives back what `output` holds, since nobody wants it (invariant 2).
     fn orphan(output: Self::Output);
@@ -110,7 +118,21 @@ pub enum At {
     Offset(u64),
 }
 
+/// The most that is read or written at an offset by the thread that submits: a copy of more would
+/// keep it from its other work, so that a thread of the kernel's does it.
+#[cfg(zokio_ring)]
+pub(crate) const COPIED_BY_SUBMITTER_MAX: usize = 256 * 1024;
+
 impl At {
+    /// How the request of a read or write of `len` bytes here is to be run.
+    #[cfg(zokio_ring)]
+    pub(crate) fn flags(self, len: usize) -> io_uring::squeue::Flags {
+        match self {
+            Self::Offset(_) if len > COPIED_BY_SUBMITTER_MAX => io_uring::squeue::Flags::ASYNC,
+            _ => io_uring::squeue::Flags::empty(),
+        }
+    }
+
     /// As the kernel's interfaces for positioned vectors spell it: -1 is the cursor.
     #[cfg(zokio_ring)]
     pub(crate) fn to_raw(self) -> u64 {

@@ -91,20 +91,58 @@ impl Plane {
         if !self.may_use_ring(&operation) {
             return self.start_offloaded(operation);
         }
-        let worker = here.unwrap_or_else(|| {
-            // ORDERING: Relaxed: any spread will do.
-            self.next_lane.fetch_add(1, Ordering::Relaxed) % self.lanes.len()
-        });
-        if let Err(why) = self.lanes[worker].ensure_ring() {
-            self.note_refusal(&why);
+        let Some(worker) = self.lane_for(here) else {
             return self.start_offloaded(operation);
-        }
+        };
         let shared = Shared::new(self.clone(), Some(operation));
         if !backend::launch(self, worker, here.is_some(), &shared) {
             // The lane said so to the operation too, whose future goes to the pool from there.
             return Op::new(shared, None);
         }
         Op::new(shared, Some(worker))
+    }
+
+    /// Begins all of `operations`, in their order. Those that the ring takes are given to the ring of
+    /// one worker, which is told once.
+    pub fn start_all<O: Backends>(
+        self: &Arc<Self>,
+        here: Option<usize>,
+        operations: impl IntoIterator<Item = O>,
+    ) -> Vec<Op<O>> {
+        let mut worker = None;
+        let mut for_ring = Vec::new();
+        let mut begin = |operation| {
+            if !self.may_use_ring(&operation) {
+                return self.start_offloaded(operation);
+            }
+            let worker = *worker.get_or_insert_with(|| self.lane_for(here));
+            let Some(worker) = worker else {
+                return self.start_offloaded(operation);
+            };
+            let shared = Shared::new(self.clone(), Some(operation));
+            for_ring.push(shared.clone());
+            Op::new(shared, Some(worker))
+        };
+        let started = operations.into_iter().map(&mut begin).collect();
+        if let Some(Some(worker)) = worker {
+            backend::launch_all(self, worker, here.is_some(), &for_ring);
+        }
+        started
+    }
+
+    /// The worker that operations begun here go to. None if it has no ring.
+    fn lane_for(&self, here: Option<usize>) -> Option<usize> {
+        let worker = here.unwrap_or_else(|| {
+            // ORDERING: Relaxed: any spread will do.
+            self.next_lane.fetch_add(1, Ordering::Relaxed) % self.lanes.len()
+        });
+        match self.lanes[worker].ensure_ring() {
+            Ok(()) => Some(worker),
+            Err(why) => {
+                self.note_refusal(&why);
+                None
+            }
+        }
     }
 
     /// Begins `operation` on a thread that may block.

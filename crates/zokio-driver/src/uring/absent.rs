@@ -51,6 +51,19 @@ pub(crate) fn launch<O: Backends>(
     false
 }
 
+/// Nothing is taken: where there is no ring, nothing is left for one either.
+pub(crate) fn launch_all<O: Backends>(
+    _plane: &Plane,
+    _worker: usize,
+    _is_owner: bool,
+    all: &[Arc<Shared<O>>],
+) {
+    assert!(
+        all.is_empty(),
+        "nothing is begun on a ring that is not there"
+    );
+}
+
 /// Why there is no ring.
 #[derive(Debug, Clone)]
 pub struct Refusal;

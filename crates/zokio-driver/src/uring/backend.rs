@@ -78,6 +78,22 @@ pub(crate) fn launch<O: Backends>(
     plane.lane(worker).submit(entry, flying, is_owner)
 }
 
+/// Gives the operations in `all` to the ring of `worker` together. Those that it does not take are told
+/// so.
+pub(crate) fn launch_all<O: Backends>(
+    plane: &Plane,
+    worker: usize,
+    is_owner: bool,
+    all: &[Arc<Shared<O>>],
+) {
+    let entries = all.iter().map(|shared| {
+        let entry = shared.with_operation_before_submission(OnRing::entry);
+        let flying: Arc<dyn Flying> = shared.clone();
+        (entry, flying)
+    });
+    plane.lane(worker).submit_many(entries.collect(), is_owner);
+}
+
 /// Makes the outcome of a completion.
 pub(crate) fn settle<O: OnRing>(operation: O, result: i32) -> Finish<O> {
     operation.finish(result)

@@ -167,6 +167,36 @@ impl Lane {
         }
     }
 
+    /// Leaves many operations to be submitted, in their order, and rings once for all of them. If the
+    /// lane takes nothing any more, each of them is told so.
+    pub(crate) fn submit_many(
+        &self,
+        entries: Vec<(squeue::Entry, Arc<dyn Flying>)>,
+        is_owner: bool,
+    ) {
+        let messages = entries.into_iter().map(|(entry, flying)| {
+            // SAFETY: as in `submit`, for each of them.
+            Message::Submit(entry, unsafe { Finisher::new(flying) })
+        });
+        let mut mailbox = self.mailbox.lock();
+        // ORDERING: Relaxed: as in `post`.
+        if mailbox.is_closed || self.is_broken.load(Ordering::Relaxed) {
+            drop(mailbox);
+            for message in messages {
+                if let Message::Submit(_, finisher) = message {
+                    wake_all(finisher.refuse());
+                }
+            }
+            return;
+        }
+        mailbox.messages.extend(messages);
+        self.bell.set_mail(mailbox.messages.len());
+        drop(mailbox);
+        if !is_owner || self.bell.must_ring() {
+            (self.unpark)(self.worker);
+        }
+    }
+
     /// Asks for `flying` to be cancelled, whose future is gone. Best effort.
     pub(crate) fn cancel(&self, flying: Arc<dyn Flying>) {
         if self.post(Message::Cancel(flying)).is_ok() {

@@ -27,8 +27,8 @@ pub struct Read<B> {
 /// What a read brings.
 #[derive(Debug)]
 pub struct Filled<B> {
-    /// The buffer, with what was read appended at the place asked for. None if the thread that had
-    /// it went away.
+    /// The buffer, with what was read appended at the place asked for. None if the driver had to
+    /// give up on the read, because the system may write there still.
     pub buf: Option<B>,
     /// How many bytes were read; 0 is the end of the file.
     pub result: io::Result<usize>,
@@ -101,6 +101,10 @@ impl<B: IoBufMut> Operation for Read<B> {
         }
     }
 
+    fn give_back(self, error: io::Error) -> Self::Output {
+        self.failed(error)
+    }
+
     fn orphan(output: Self::Output) {
         drop(output);
     }
@@ -111,5 +115,10 @@ impl<B: IoBufMut> Operation for Read<B> {
 
     fn is_unbounded(&self) -> bool {
         sys::is_unbounded(&self.file)
+    }
+
+    /// The ring takes an offset for a file that has none, and one that it cannot have for the cursor.
+    fn prefers_offload(&self) -> bool {
+        !sys::takes_offset(&self.file, self.at)
     }
 }

@@ -16,6 +16,7 @@ unsafe impl<B: IoBufMut> OnRing for Read<B> {
         opcode::Read::new(fd, to, len.min(crate::uring::COUNT_MAX))
             .offset(self.at.to_raw())
             .build()
+            .flags(self.at.flags(self.len))
     }
 
     fn finish(self, result: i32) -> Finish<Self> {

@@ -34,7 +34,7 @@ struct HowRaw {
 /// Only names that are in memory.
 const RESOLVE_CACHED: u64 = 0x20;
 
-fn vectored(result: libc::ssize_t) -> Speculated<io::Result<usize>> {
+fn vectored(result: libc::ssize_t, at: At) -> Speculated<io::Result<usize>> {
     if let Ok(count) = usize::try_from(result) {
         return Speculated::Done(Ok(count));
     }
@@ -42,11 +42,22 @@ fn vectored(result: libc::ssize_t) -> Speculated<io::Result<usize>> {
     match error.raw_os_error() {
         // Not now: would wait, or a signal came first.
         Some(libc::EAGAIN | libc::EINTR) => Speculated::NotNow,
+        // A pipe has no offsets, whatever way it is asked.
+        Some(libc::ESPIPE) if at != At::Cursor => Speculated::Done(Err(error)),
         // The file, the kernel or a filter does not know the call or the flag.
         Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL | libc::EPERM | libc::ESPIPE) => {
             Speculated::Never
         }
         _ => Speculated::Done(Err(error)),
+    }
+}
+
+/// The offset as these calls take it, in which -1 is the cursor. None if it is none that a file can
+/// have: the blocking call has the error.
+fn offset_of(at: At) -> Option<libc::off_t> {
+    match at {
+        At::Cursor => Some(-1),
+        At::Offset(offset) => libc::off_t::try_from(offset).ok(),
     }
 }
 
@@ -59,9 +70,12 @@ pub unsafe fn read(file: &File, to: *mut u8, len: usize, at: At) -> Speculated<i
         iov_base: to.cast(),
         iov_len: len,
     };
-    let offset = at.to_raw() as libc::off_t;
+    let Some(offset) = offset_of(at) else {
+        return Speculated::NotNow;
+    };
     // SAFETY: the vector names the caller's valid range, and the descriptor is open.
-    vectored(unsafe { libc::preadv2(file.as_raw_fd(), &vector, 1, offset, libc::RWF_NOWAIT) })
+    let result = unsafe { libc::preadv2(file.as_raw_fd(), &vector, 1, offset, libc::RWF_NOWAIT) };
+    vectored(result, at)
 }
 
 /// Writes what needs no waiting.
@@ -70,9 +84,12 @@ pub fn write(file: &File, from: &[u8], at: At) -> Speculated<io::Result<usize>> 
         iov_base: from.as_ptr().cast_mut().cast(),
         iov_len: from.len(),
     };
-    let offset = at.to_raw() as libc::off_t;
+    let Some(offset) = offset_of(at) else {
+        return Speculated::NotNow;
+    };
     // SAFETY: the vector names the slice, which a write only reads; the descriptor is open.
-    vectored(unsafe { libc::pwritev2(file.as_raw_fd(), &vector, 1, offset, libc::RWF_NOWAIT) })
+    let result = unsafe { libc::pwritev2(file.as_raw_fd(), &vector, 1, offset, libc::RWF_NOWAIT) };
+    vectored(result, at)
 }
 
 /// Moves the cursor to where a write of `count` bytes leaves it, if it still is where it was before.

@@ -6,6 +6,7 @@
 //!   interrupted it; short counts are normal;
 //! - `close(file)`, with the error that a plain drop would swallow;
 //! - `is_unbounded(file)`: whether reading or writing it may wait without bound;
+//! - `takes_offset(file, at)`: whether the ring would do the same there as the call;
 //! - [`now`]: what can be done at once without waiting for a disk; everything answers
 //!   [`Speculated::NotNow`] where the system has no such calls. They came with the ring and are
 //!   offered where it is.
@@ -17,14 +18,14 @@ pub mod now;
 #[path = "never.rs"]
 pub mod now;
 
-#[cfg(not(unix))]
-#[path = "portable.rs"]
-mod imp;
 #[cfg(unix)]
 #[path = "unix.rs"]
 mod imp;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod imp;
 
-pub(crate) use imp::{close, is_unbounded, read, write};
+pub(crate) use imp::{close, is_unbounded, read, takes_offset, write};
 
 /// What came of trying to do something without waiting.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 
 use crate::op::At;
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek};
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::fs::FileTypeExt;
 
@@ -76,6 +76,17 @@ pub(crate) fn close(file: File) -> io::Result<()> {
             error if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             error => Err(error),
         },
+    }
+}
+
+/// Whether the ring and the call agree on what `at` means for `file`.
+pub(crate) fn takes_offset(file: &File, at: At) -> bool {
+    match at {
+        At::Cursor => true,
+        At::Offset(offset) => {
+            let mut file = file;
+            offset_of(offset).is_ok() && file.stream_position().is_ok()
+        }
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Write<B> {
 /// What a write brings.
 #[derive(Debug)]
 pub struct Sent<B> {
-    /// The buffer. None if the thread that had it went away.
+    /// The buffer. None if the driver had to give up on the write: the system may read it still.
     pub buf: Option<B>,
     /// How many bytes were written.
     pub result: io::Result<usize>,
@@ -83,11 +83,20 @@ impl<B: IoBuf> Operation for Write<B> {
         }
     }
 
+    fn give_back(self, error: io::Error) -> Self::Output {
+        self.returned(Err(error))
+    }
+
     fn orphan(output: Self::Output) {
         drop(output);
     }
 
     fn is_unbounded(&self) -> bool {
         sys::is_unbounded(&self.file)
+    }
+
+    /// The ring takes an offset for a file that has none, and one that it cannot have for the cursor.
+    fn prefers_offload(&self) -> bool {
+        !sys::takes_offset(&self.file, self.at)
     }
 }

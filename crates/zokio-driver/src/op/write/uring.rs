@@ -27,6 +27,7 @@ unsafe impl<B: IoBuf> OnRing for Write<B> {
         opcode::Write::new(fd, source.as_ptr(), len.min(crate::uring::COUNT_MAX))
             .offset(self.at.to_raw())
             .build()
+            .flags(self.at.flags(source.len()))
     }
 
     fn finish(self, result: i32) -> Finish<Self> {

@@ -1,28 +1,13 @@
 //! Reads, writes and closes of open files through the standard library.
 //!
-//! A positioned read or write here moves the cursor and puts it back; the operations of one file
-//! do not overlap.
+//! A positioned read or write is one call, which others do not come between. It leaves the cursor
+//! where it ended: this system has no such call that does not.
 #![allow(unsafe_code)]
 
 use crate::op::At;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
-
-fn at_offset<T>(
-    file: &File,
-    at: At,
-    call: impl FnOnce(&mut &File) -> io::Result<T>,
-) -> io::Result<T> {
-    let mut file = file;
-    let At::Offset(offset) = at else {
-        return call(&mut file);
-    };
-    let cursor = file.stream_position()?;
-    file.seek(SeekFrom::Start(offset))?;
-    let result = call(&mut file);
-    file.seek(SeekFrom::Start(cursor))?;
-    result
-}
+use std::io::{self, Read, Write};
+use std::os::windows::fs::FileExt;
 
 /// Reads once.
 ///
@@ -34,18 +19,35 @@ pub(crate) unsafe fn read(file: &File, to: *mut u8, len: usize, at: At) -> io::R
         to.write_bytes(0, len);
         std::slice::from_raw_parts_mut(to, len)
     };
-    at_offset(file, at, |file| file.read(to))
+    match at {
+        At::Cursor => {
+            let mut file = file;
+            file.read(to)
+        }
+        At::Offset(offset) => file.seek_read(to, offset),
+    }
 }
 
 /// Writes once.
 pub(crate) fn write(file: &File, from: &[u8], at: At) -> io::Result<usize> {
-    at_offset(file, at, |file| file.write(from))
+    match at {
+        At::Cursor => {
+            let mut file = file;
+            file.write(from)
+        }
+        At::Offset(offset) => file.seek_write(from, offset),
+    }
 }
 
 /// Closes. The standard library has no door for the error.
 pub(crate) fn close(file: File) -> io::Result<()> {
     drop(file);
     Ok(())
+}
+
+/// There is no ring that would have to agree.
+pub(crate) fn takes_offset(_file: &File, _at: At) -> bool {
+    true
 }
 
 /// Whether reading or writing `file` may wait without bound.
