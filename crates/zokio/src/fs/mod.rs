@@ -10,15 +10,21 @@
 //!
 //! `ZOKIO_IO=auto|uring|epoll` and the runtime's builder choose between the last two.
 //!
+//! Beyond the standard library's functions there are reads and writes at an offset with owned buffers
+//! ([`File::read_at`]), many at once on one file, and [`batch`] to begin many of them together.
+//!
 //! All of them have to be called from within a runtime and panic otherwise. No `enable_io` is needed.
 //!
 //! Invariants:
 //!
 //! 1. Memory that the system may write to belongs to the operation, not to a future: a dropped
 //!    future neither leaks a descriptor nor lets the system write into freed memory.
-//! 2. What changes a file or directory and was begun is carried out, also if its future is dropped.
+//! 2. What changes a file or directory and was begun is carried out, also if its future is dropped;
+//!    [`copy`] stops between two parts.
 //! 3. What may finish without waiting takes a unit of the task's budget.
 
+mod batch;
+mod copy;
 mod dir;
 mod file;
 mod links;
@@ -32,8 +38,10 @@ mod whole;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 
+pub use batch::{Batch, InBatch, batch};
+pub use copy::copy;
 pub use dir::{DirBuilder, create_dir, create_dir_all, remove_dir, remove_dir_all};
-pub use file::File;
+pub use file::{File, ReadAt, ReadExactAt, WriteAllAt, WriteAt};
 #[cfg(unix)]
 pub use links::symlink;
 pub use links::{canonicalize, hard_link, read_link, remove_file, rename};
@@ -43,4 +51,5 @@ pub use metadata::{metadata, set_permissions, symlink_metadata, try_exists};
 pub use open_options::OpenOptions;
 pub use read_dir::{DirEntry, ReadDir, read_dir};
 pub use times::FileTimes;
-pub use whole::{copy, read, read_to_string, write};
+pub use whole::{read, read_to_string, write};
+pub use zokio_driver::buf::{IoBuf, IoBufMut};

@@ -17,6 +17,20 @@ pub(super) fn begin<O: Backends>(operation: O) -> Op<O> {
     driver.plane().start(here, operation)
 }
 
+/// Begins all of `operations` with the current runtime, together.
+///
+/// # Panics
+/// Outside of a runtime.
+pub(super) fn begin_all<O: Backends>(operations: Vec<O>) -> Vec<Op<O>> {
+    let driver = zokio_runtime::driver_for_files();
+    let here = zokio_runtime::worker_index();
+    if here.is_none() && driver.workers() == 1 {
+        let begin = |operation| driver.plane().start_offloaded(operation);
+        return operations.into_iter().map(begin).collect();
+    }
+    driver.plane().start_all(here, operations)
+}
+
 /// Begins `operation` on the blocking pool of the current runtime.
 ///
 /// # Panics
@@ -47,8 +61,23 @@ pub(super) fn not_run() -> io::Error {
     io::Error::other("background task failed")
 }
 
-/// Takes a unit of the budget, and makes sure that there is a runtime which has not shut down: what is
-/// done at once has to behave as what is not.
+/// Makes sure that there is a runtime which has not shut down: what is done at once has to behave as what
+/// is not.
+///
+/// # Errors
+/// If the runtime has shut down.
+///
+/// # Panics
+/// Outside of a runtime.
+pub(super) fn require_runtime() -> io::Result<()> {
+    if zokio_runtime::driver_for_files().is_shutdown() {
+        Err(not_run())
+    } else {
+        Ok(())
+    }
+}
+
+/// Takes a unit of the budget, and makes sure that there is a runtime which has not shut down.
 ///
 /// # Errors
 /// If the runtime has shut down.
@@ -56,9 +85,7 @@ pub(super) fn not_run() -> io::Error {
 /// # Panics
 /// Outside of a runtime.
 pub(super) async fn enter() -> io::Result<()> {
-    if zokio_runtime::driver_for_files().is_shutdown() {
-        return Err(not_run());
-    }
+    require_runtime()?;
     zokio_task::coop::consume_budget().await;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Whole files: read, written, copied.
+//! Whole files: read and written.
 
 use super::open_options::open;
 use super::run;
@@ -100,29 +100,4 @@ pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Re
     let path = path.as_ref().to_owned();
     let contents = contents.as_ref().to_owned();
     run::offload(move || std::fs::write(path, contents)).await
-}
-
-/// Copies the file `from`, its permissions included, to `to`, in place of what is there. Returns how
-/// many bytes there were.
-///
-/// # Errors
-/// Those of [`std::fs::copy`].
-///
-/// # Panics
-/// Outside of a runtime.
-///
-/// # Cancel safety
-/// Dropped once begun, it is carried out all the same.
-pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<u64, io::Error> {
-    let (from, to) = (from.as_ref().to_owned(), to.as_ref().to_owned());
-    run::offload(move || {
-        loop {
-            // Unlike its other calls, this one of the standard library's gives up when a signal comes.
-            match std::fs::copy(&from, &to) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result,
-            }
-        }
-    })
-    .await
 }

@@ -64,7 +64,7 @@ impl fmt::Debug for Config {
 }
 
 /// How many threads a runtime has for what blocks: few, so that they can be kept busy.
-const BLOCKING_THREADS: usize = 2;
+pub const BLOCKING_THREADS: usize = 2;
 
 impl Config {
     pub fn build(self) -> Runtime {

@@ -1,11 +1,13 @@
 //! An open file.
 
 mod engine;
+mod positional;
 mod traits;
 
 use super::open_options::open;
 use super::{FileTimes, OpenOptions, run};
 use engine::Engine;
+pub use positional::{ReadAt, ReadExactAt, WriteAllAt, WriteAt};
 use std::fmt;
 use std::fs::{File as StdFile, Metadata, Permissions};
 use std::io;

@@ -1,0 +1,531 @@
+//! Reading and writing at an offset, with buffers that are given away and come back.
+//!
+//! What is cached is read at once, on the calling thread. What has to wait goes to the ring or the
+//! blocking pool with its buffer and a reference to the file: so that any number of these may be
+//! under way on one file, in any order, and none of them waits for another.
+//!
+//! Invariants:
+//!
+//! 1. The cursor and what [`Engine`](super::engine::Engine) has read ahead are not touched.
+//! 2. A buffer is in the operation, or on its way back in the result, and nowhere else.
+
+use super::File;
+use crate::fs::batch::{BeginsApart, InBatch};
+use crate::fs::run;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use zokio_driver::buf::{self, IoBuf, IoBufMut};
+use zokio_driver::op::{At, Backends, Filled, Op, Operation, Read, Sent, Write};
+use zokio_task::coop;
+
+/// The most that is copied on the calling thread: a copy of more would keep others waiting.
+const AT_ONCE_MAX: usize = 256 * 1024;
+
+/// What there is to say where the system has kept a buffer.
+const KEPT: &str = "the runtime was shut down, and the system did not give the buffer back";
+
+/// An operation on its way.
+#[derive(Debug)]
+enum Stage<O: Backends> {
+    /// Not begun.
+    Ready(O),
+    /// Begun.
+    UnderWay(Op<O>),
+    /// Over, or elsewhere.
+    Gone,
+}
+
+impl<O: Backends> Stage<O> {
+    fn take_ready(&mut self) -> Option<O> {
+        match std::mem::replace(self, Self::Gone) {
+            Self::Ready(operation) => Some(operation),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+
+    fn poll_under_way(&mut self, cx: &mut Context<'_>) -> Poll<O::Output> {
+        let Self::UnderWay(op) = self else {
+            panic!("polled after it was ready");
+        };
+        let output = ready!(Pin::new(op).poll(cx));
+        *self = Self::Gone;
+        Poll::Ready(output)
+    }
+}
+
+/// What the futures here are made of.
+trait Steps: Unpin {
+    type Operation: Backends;
+    type Output;
+
+    /// Does what can be done without waiting. None if the rest has to wait.
+    fn at_once(&mut self) -> Option<Self::Output>;
+
+    /// Does nothing, for a reason.
+    fn refuse(&mut self, why: io::Error) -> Self::Output;
+
+    /// The operation that has to wait, to be begun.
+    fn take_operation(&mut self) -> Self::Operation;
+
+    /// That operation, begun.
+    fn resume(&mut self, op: Op<Self::Operation>);
+
+    /// Waits for the operation that was begun, and does the rest. With a unit of the budget.
+    fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<Self::Output>;
+}
+
+/// What can be done without waiting, if there is a runtime.
+fn at_once<S: Steps>(steps: &mut S) -> Option<S::Output> {
+    match run::require_runtime() {
+        Ok(()) => steps.at_once(),
+        Err(why) => Some(steps.refuse(why)),
+    }
+}
+
+/// All of it: at once if that can be, otherwise as an operation of its own.
+fn poll_steps<S: Steps>(
+    steps: &mut S,
+    is_begun: &mut bool,
+    cx: &mut Context<'_>,
+) -> Poll<S::Output> {
+    let unit = ready!(coop::poll_proceed(cx));
+    if !*is_begun {
+        *is_begun = true;
+        if let Some(output) = at_once(steps) {
+            unit.made_progress();
+            return Poll::Ready(output);
+        }
+        let operation = steps.take_operation();
+        steps.resume(run::begin(operation));
+    }
+    let output = ready!(steps.poll_begun(cx));
+    unit.made_progress();
+    Poll::Ready(output)
+}
+
+/// Reads into `buf` at `offset`, until `end` of it if `is_exact`.
+#[derive(Debug)]
+struct Reading<B: IoBufMut> {
+    file: Arc<std::fs::File>,
+    stage: Stage<Read<B>>,
+    offset: u64,
+    done: usize,
+    end: usize,
+    is_exact: bool,
+}
+
+impl<B: IoBufMut> Reading<B> {
+    fn new(file: &File, buf: B, end: usize, offset: u64, is_exact: bool) -> Self {
+        let file = file.std.clone();
+        Self {
+            stage: Stage::Ready(Read::new(file.clone(), buf, 0, end, At::Offset(offset))),
+            file,
+            offset,
+            done: 0,
+            end,
+            is_exact,
+        }
+    }
+
+    /// Takes note of what a step brought. None if another step is needed.
+    fn step(&mut self, filled: Filled<B>) -> Option<(io::Result<usize>, B)> {
+        let mut buf = filled.buf.expect(KEPT);
+        let count = match filled.result {
+            Ok(count) => count,
+            Err(error) => return Some((Err(error), buf)),
+        };
+        self.done += count;
+        buf::truncate(&mut buf, self.done);
+        if !self.is_exact || self.done == self.end {
+            return Some((Ok(self.done), buf));
+        }
+        if count == 0 {
+            return Some((Err(io::ErrorKind::UnexpectedEof.into()), buf));
+        }
+        let at = At::Offset(self.offset + self.done as u64);
+        let len = self.end - self.done;
+        self.stage = Stage::Ready(Read::new(self.file.clone(), buf, self.done, len, at));
+        None
+    }
+}
+
+impl<B: IoBufMut> Steps for Reading<B> {
+    type Operation = Read<B>;
+    type Output = (io::Result<usize>, B);
+
+    fn at_once(&mut self) -> Option<Self::Output> {
+        while self.end - self.done <= AT_ONCE_MAX {
+            match self.stage.take_ready()?.try_now() {
+                Ok(filled) => {
+                    if let Some(output) = self.step(filled) {
+                        return Some(output);
+                    }
+                }
+                Err(read) => {
+                    self.stage = Stage::Ready(read);
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    fn refuse(&mut self, why: io::Error) -> Self::Output {
+        let refused = self.take_operation().give_back(why);
+        (refused.result.map(|_| 0), refused.buf.expect(KEPT))
+    }
+
+    fn take_operation(&mut self) -> Read<B> {
+        self.stage.take_ready().expect("polled after it was ready")
+    }
+
+    fn resume(&mut self, op: Op<Read<B>>) {
+        self.stage = Stage::UnderWay(op);
+    }
+
+    fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let filled = ready!(self.stage.poll_under_way(cx));
+            if let Some(output) = self.step(filled) {
+                return Poll::Ready(output);
+            }
+            let operation = self.take_operation();
+            self.resume(run::begin(operation));
+        }
+    }
+}
+
+/// Writes `buf` at `offset`, all of it if `is_exact`.
+#[derive(Debug)]
+struct Writing<B: IoBuf> {
+    file: Arc<std::fs::File>,
+    stage: Stage<Write<B>>,
+    offset: u64,
+    done: usize,
+    end: usize,
+    is_exact: bool,
+}
+
+impl<B: IoBuf> Writing<B> {
+    fn new(file: &File, buf: B, offset: u64, is_exact: bool) -> Self {
+        let file = file.std.clone();
+        let end = buf.bytes_len();
+        Self {
+            stage: Stage::Ready(Write::new(file.clone(), buf, 0, At::Offset(offset))),
+            file,
+            offset,
+            done: 0,
+            end,
+            is_exact,
+        }
+    }
+
+    /// Takes note of what a step brought. None if another step is needed.
+    fn step(&mut self, sent: Sent<B>) -> Option<(io::Result<usize>, B)> {
+        let buf = sent.buf.expect(KEPT);
+        let count = match sent.result {
+            Ok(count) => count,
+            Err(error) => return Some((Err(error), buf)),
+        };
+        self.done += count;
+        if !self.is_exact || self.done == self.end {
+            return Some((Ok(self.done), buf));
+        }
+        if count == 0 {
+            return Some((Err(io::ErrorKind::WriteZero.into()), buf));
+        }
+        let at = At::Offset(self.offset + self.done as u64);
+        self.stage = Stage::Ready(Write::new(self.file.clone(), buf, self.done, at));
+        None
+    }
+}
+
+impl<B: IoBuf> Steps for Writing<B> {
+    type Operation = Write<B>;
+    type Output = (io::Result<usize>, B);
+
+    fn at_once(&mut self) -> Option<Self::Output> {
+        while self.end - self.done <= AT_ONCE_MAX {
+            match self.stage.take_ready()?.try_now() {
+                Ok(sent) => {
+                    if let Some(output) = self.step(sent) {
+                        return Some(output);
+                    }
+                }
+                Err(write) => {
+                    self.stage = Stage::Ready(write);
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    fn refuse(&mut self, why: io::Error) -> Self::Output {
+        let refused = self.take_operation().give_back(why);
+        (refused.result.map(|_| 0), refused.buf.expect(KEPT))
+    }
+
+    fn take_operation(&mut self) -> Write<B> {
+        self.stage.take_ready().expect("polled after it was ready")
+    }
+
+    fn resume(&mut self, op: Op<Write<B>>) {
+        self.stage = Stage::UnderWay(op);
+    }
+
+    fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let sent = ready!(self.stage.poll_under_way(cx));
+            if let Some(output) = self.step(sent) {
+                return Poll::Ready(output);
+            }
+            let operation = self.take_operation();
+            self.resume(run::begin(operation));
+        }
+    }
+}
+
+/// Makes the public future of some steps.
+macro_rules! future {
+    ($(#[$doc:meta])* $name:ident<B: $bound:ident> of $steps:ident of $operation:ident, $count:ty, $finish:expr) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        #[must_use = "futures do nothing unless they are awaited or polled"]
+        pub struct $name<B: $bound> {
+            steps: $steps<B>,
+            is_begun: bool,
+        }
+
+        impl<B: $bound> $name<B> {
+            fn of(steps: $steps<B>) -> Self {
+                Self {
+                    steps,
+                    is_begun: false,
+                }
+            }
+
+            /// What the steps' outcome is to the caller.
+            fn finish(
+                (result, buf): (io::Result<usize>, B),
+            ) -> (io::Result<$count>, B) {
+                (result.map($finish), buf)
+            }
+        }
+
+        impl<B: $bound> Unpin for $name<B> {}
+
+        impl<B: $bound> Future for $name<B> {
+            type Output = (io::Result<$count>, B);
+
+            fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+                let me = self.get_mut();
+                poll_steps(&mut me.steps, &mut me.is_begun, cx).map(Self::finish)
+            }
+        }
+
+        impl<B: $bound> BeginsApart for $name<B> {
+            type Operation = $operation<B>;
+
+            fn at_once(&mut self) -> Option<Self::Output> {
+                self.is_begun = true;
+                at_once(&mut self.steps).map(Self::finish)
+            }
+
+            fn take_operation(&mut self) -> Self::Operation {
+                self.steps.take_operation()
+            }
+
+            fn resume(&mut self, op: Op<Self::Operation>) {
+                self.steps.resume(op);
+            }
+        }
+
+        impl<B: $bound> InBatch for $name<B> {}
+    };
+}
+
+future! {
+    /// The future of [`File::read_at`].
+    ReadAt<B: IoBufMut> of Reading of Read, usize, |count| count
+}
+
+future! {
+    /// The future of [`File::read_exact_at`].
+    ReadExactAt<B: IoBufMut> of Reading of Read, (), |_| ()
+}
+
+future! {
+    /// The future of [`File::write_at`].
+    WriteAt<B: IoBuf> of Writing of Write, usize, |count| count
+}
+
+future! {
+    /// The future of [`File::write_all_at`].
+    WriteAllAt<B: IoBuf> of Writing of Write, (), |_| ()
+}
+
+impl<B: IoBufMut> Unpin for Reading<B> {}
+impl<B: IoBuf> Unpin for Writing<B> {}
+
+/// # At an offset
+///
+/// These take a buffer and give it back with the result, whatever that is. They leave the position
+/// alone, except on Windows, where it is afterwards where one of them ended. Any number of
+/// them may be under way on one file; which of them the system does first is not said. What was
+/// written through [`AsyncWrite`](zokio_io::AsyncWrite) they see once it was flushed.
+///
+/// The futures own a handle of the file, so that they can be moved to a task.
+impl File {
+    /// Reads once, at `offset`, from the beginning of `buf` up to its capacity. Returns how many bytes
+    /// that were, 0 at the end of the file, and the buffer; a buffer whose length can change has that
+    /// length then.
+    ///
+    /// Less than there is room for may be read before the end of the file, too.
+    ///
+    /// # Errors
+    /// Those of `pread(2)`: among others for a pipe, which has no offsets.
+    ///
+    /// # Panics
+    /// Outside of a runtime; and if the runtime was shut down while the system would not end the
+    /// read, which then keeps the buffer.
+    ///
+    /// # Cancel safety
+    /// Dropped, what was read is lost, and the buffer is freed once the system is done with it. The
+    /// position has not moved, so that the bytes can be read again.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio::fs::File;
+    ///
+    /// # #[zokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let path = std::env::temp_dir().join(format!("read_at-{}", std::process::id()));
+    /// # zokio::fs::write(&path, "0123456789").await?;
+    /// let file = File::open(&path).await?;
+    /// let (head, tail) = zokio::join!(
+    ///     file.read_at(Vec::with_capacity(4), 0),
+    ///     file.read_at(Vec::with_capacity(4), 8),
+    /// );
+    /// assert_eq!((head.0?, head.1), (4, b"0123".to_vec()));
+    /// assert_eq!((tail.0?, tail.1), (2, b"89".to_vec()));
+    /// # zokio::fs::remove_file(&path).await
+    /// # }
+    /// ```
+    pub fn read_at<B: IoBufMut>(&self, buf: B, offset: u64) -> ReadAt<B> {
+        let room = buf.bytes_capacity();
+        ReadAt::of(Reading::new(self, buf, room, offset, false))
+    }
+
+    /// Reads `len` bytes at `offset` to the beginning of `buf`. Returns the buffer, too; if its length
+    /// can change it is as many bytes as were read.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` if the file ends before; otherwise as [`read_at`](Self::read_at).
+    ///
+    /// # Panics
+    /// If `buf` has no room for `len` bytes. Otherwise as [`read_at`](Self::read_at).
+    ///
+    /// # Cancel safety
+    /// As [`read_at`](Self::read_at).
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio::fs::File;
+    ///
+    /// # #[zokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let path = std::env::temp_dir().join(format!("read_exact_at-{}", std::process::id()));
+    /// # zokio::fs::write(&path, "0123456789").await?;
+    /// let file = File::open(&path).await?;
+    /// let block = vec![0; 8].into_boxed_slice();
+    /// let (result, block) = file.read_exact_at(block, 4, 3).await;
+    /// result?;
+    /// assert_eq!(&block[..4], b"3456");
+    /// let (result, _) = file.read_exact_at(block, 8, 3).await;
+    /// assert_eq!(result.unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof);
+    /// # zokio::fs::remove_file(&path).await
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn read_exact_at<B: IoBufMut>(&self, buf: B, len: usize, offset: u64) -> ReadExactAt<B> {
+        let room = buf.bytes_capacity();
+        assert!(
+            len <= room,
+            "the buffer has room for {room} bytes, {len} are to be read: give it a greater capacity"
+        );
+        ReadExactAt::of(Reading::new(self, buf, len, offset, true))
+    }
+
+    /// Writes the bytes of `buf` at `offset`, once. Returns how many were written, and the buffer.
+    ///
+    /// Behind the end, the file is filled up with zeros. On Linux, a file that was opened for
+    /// appending is written at its end, whatever the offset.
+    ///
+    /// # Errors
+    /// Those of `pwrite(2)`: among others for a pipe, which has no offsets.
+    ///
+    /// # Panics
+    /// As [`read_at`](Self::read_at).
+    ///
+    /// # Cancel safety
+    /// Dropped once begun, it is carried out all the same.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio::fs::File;
+    ///
+    /// # #[zokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let path = std::env::temp_dir().join(format!("write_at-{}", std::process::id()));
+    /// let file = File::create(&path).await?;
+    /// let (result, buf) = file.write_at(b"456".to_vec(), 4).await;
+    /// assert_eq!((result?, buf), (3, b"456".to_vec()));
+    /// assert_eq!(zokio::fs::read(&path).await?, b"\0\0\0\x00456");
+    /// # zokio::fs::remove_file(&path).await
+    /// # }
+    /// ```
+    pub fn write_at<B: IoBuf>(&self, buf: B, offset: u64) -> WriteAt<B> {
+        WriteAt::of(Writing::new(self, buf, offset, false))
+    }
+
+    /// Writes all bytes of `buf` at `offset`. Returns the buffer, too.
+    ///
+    /// # Errors
+    /// `WriteZero` if the system takes nothing more; otherwise as [`write_at`](Self::write_at). A
+    /// part may have been written.
+    ///
+    /// # Panics
+    /// As [`read_at`](Self::read_at).
+    ///
+    /// # Cancel safety
+    /// Dropped once begun, the step that is under way is carried out all the same; what the system
+    /// left for another step is not.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio::fs::File;
+    ///
+    /// # #[zokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let path = std::env::temp_dir().join(format!("write_all_at-{}", std::process::id()));
+    /// let file = File::create(&path).await?;
+    /// let (first, second) = zokio::join!(
+    ///     file.write_all_at("world", 7),
+    ///     file.write_all_at("hello, ", 0),
+    /// );
+    /// first.0.and(second.0)?;
+    /// assert_eq!(zokio::fs::read_to_string(&path).await?, "hello, world");
+    /// # zokio::fs::remove_file(&path).await
+    /// # }
+    /// ```
+    pub fn write_all_at<B: IoBuf>(&self, buf: B, offset: u64) -> WriteAllAt<B> {
+        WriteAllAt::of(Writing::new(self, buf, offset, true))
+    }
+}
