@@ -39,6 +39,8 @@ pub(crate) struct Report {
     pub(crate) verdict: Verdict,
     pub(crate) seconds: f64,
     pub(crate) output: String,
+    /// How often it was run.
+    pub(crate) runs: usize,
 }
 
 /// What running needs beside the tests.
@@ -134,12 +136,13 @@ fn run_one(test: &Test, settings: &Settings) -> Report {
         verdict,
         seconds,
         output,
+        runs: 0,
     };
     if test.ignored {
         return report(Verdict::Ignored, 0.0, String::new());
     }
     let mut last = report(Verdict::Failed, 0.0, String::new());
-    for _ in 0..=settings.retries {
+    for run in 1..=settings.retries + 1 {
         let mut command = command(&test.binary, settings);
         command.args([
             test.name.as_str(),
@@ -159,6 +162,7 @@ fn run_one(test: &Test, settings: &Settings) -> Report {
                 Some(status) => report(Verdict::Failed, seconds, format!("{output}\n[{status}]")),
             },
         };
+        last.runs = run;
         if last.verdict == Verdict::Passed {
             break;
         }

@@ -69,6 +69,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     let (counts, reports) = run_over(&options, Over::Facade)?;
     let details = report::save_failures(options.suite, &reports)?;
     report::print_failures(&reports, options.verbose);
+    report::print_unsteady(&reports);
     report::print_table(&counts, report::load_baseline(options.suite).as_ref());
     println!("output of failed tests: {}", details.display());
     if !options.files.is_empty() {

@@ -96,6 +96,15 @@ pub(super) fn print_failures(reports: &[Report], verbose: bool) {
     }
 }
 
+/// Names what passed, but not the first time: it counts as passed, and somebody should look at it.
+pub(super) fn print_unsteady(reports: &[Report]) {
+    let passed = reports.iter().filter(|r| r.verdict == Verdict::Passed);
+    for report in passed.filter(|r| r.runs > 1) {
+        let Report { test, runs, .. } = report;
+        println!("passed in run {runs} only: {}::{}", test.group, test.name);
+    }
+}
+
 fn is_failure(report: &Report) -> bool {
     matches!(report.verdict, Verdict::Failed | Verdict::TimedOut)
 }
