@@ -35,10 +35,23 @@ where
             block_in_place: true,
         } => {}
     }
+    wake_deferred();
     let _away = Away::new();
     let _worker = context::leave_worker();
     let _region = context::leave_runtime();
     coop::with_budget(Budget::unlimited(), f)
+}
+
+/// Wakes what has yielded: this thread polls no driver for as long as it blocks, and the thread that
+/// goes on with the core may take its time to start.
+fn wake_deferred() {
+    if context::has_deferred() {
+        let mut deferred = Vec::new();
+        context::take_deferred(&mut deferred);
+        for waker in deferred {
+            waker.wake();
+        }
+    }
 }
 
 /// The core is in other hands until this is dropped.
@@ -68,18 +81,12 @@ impl Drop for Away<'_> {
 
 impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
     /// See `HandOver::give_away`.
-    #[allow(unsafe_code)]
     pub(crate) fn hand_over(self: &Arc<Self>, index: usize, tenure: &Arc<Tenure>) -> bool {
         let lane = &self.shared.lanes[index];
         let Some(section) = tenure.section(&lane.seat) else {
             // Taken already: the thread is free to block.
             return false;
         };
-        {
-            // SAFETY: the section is of the tenure that holds this lane's seat.
-            let core = unsafe { lane.core.get(&section) };
-            context::take_deferred(&mut core.deferred.borrow_mut());
-        }
         lane.seat.give_away(tenure);
         tenure.set_away(true);
         drop(section);

@@ -4,7 +4,7 @@ use super::support::*;
 use crate::block_in_place;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::task::Poll;
+use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 use zokio_base::sync::{Mutex, thread};
 use zokio_task::context;
@@ -269,6 +269,33 @@ fn block_in_place_lets_the_others_go_on() {
     wait(sender).unwrap();
     assert!(running.sched.metrics().hand_overs >= 1);
     eventually(|| running.threads.running.load(Ordering::SeqCst) == 1);
+}
+
+/// Sets a flag when it is woken.
+#[derive(Default)]
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn who_yielded_is_woken_before_the_thread_blocks() {
+    let running = Running::new(1, Settings::default());
+    wait(spawn(&running.sched, async {})).unwrap();
+    // Whether or not there is a thread to go on with the core.
+    for refuse in [false, true] {
+        running.threads.refuse.store(refuse, Ordering::SeqCst);
+        let task = spawn(&running.sched, async {
+            let flag = Arc::new(Flag::default());
+            context::defer(&Waker::from(flag.clone()));
+            assert!(!flag.0.load(Ordering::SeqCst));
+            block_in_place(|| flag.0.load(Ordering::SeqCst))
+        });
+        assert!(wait(task).unwrap());
+    }
 }
 
 #[test]
