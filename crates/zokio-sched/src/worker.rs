@@ -553,6 +553,7 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
         context::take_deferred(&mut core.deferred.borrow_mut());
         self.scheduler.shut_down_tasks(self.index);
         core.drain();
+        core.end_stretch(&self.lane().stats, clock::now());
         let tenure = &self.local.tenure;
         self.lane().seat.retire(tenure);
         tenure.leave();

@@ -218,6 +218,22 @@ fn a_busy_worker_shows_its_mean_and_its_busy_time() {
 }
 
 #[test]
+fn what_a_worker_did_until_the_end_is_busy_time() {
+    let policy = Measuring::default();
+    let sched = Scheduler::multi_thread(Still::several(1), policy, Arc::new(Threads::default()));
+    sched.start().unwrap();
+    let (begin, begun) = std::sync::mpsc::channel();
+    drop(spawn(&sched, async move {
+        begin.send(()).unwrap();
+        thread::sleep(Duration::from_millis(20));
+    }));
+    begun.recv().unwrap();
+    // The worker does not sleep any more in between.
+    end(&sched);
+    assert!(sched.worker_metrics(0).busy >= Duration::from_millis(18));
+}
+
+#[test]
 fn the_mean_follows_what_is_recent() {
     let stretch = Stretch::default();
     let begin = clock::real_now();
