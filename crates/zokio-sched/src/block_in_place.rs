@@ -9,6 +9,7 @@ use crate::policy::Policy;
 use crate::scheduler::Scheduler;
 use crate::shared::{Local, local_worker};
 use crate::stats::SharedStats;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use zokio_base::park::Park;
 use zokio_base::sync::Arc;
 use zokio_task::context::{self, Region};
@@ -49,7 +50,8 @@ fn wake_deferred() {
         let mut deferred = Vec::new();
         context::take_deferred(&mut deferred);
         for waker in deferred {
-            waker.wake();
+            // A foreign waker that panics is its owner's affair; the others are to be woken.
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
         }
     }
 }
