@@ -2,6 +2,8 @@
 //!
 //! - [`Builder`] makes a [`Runtime`]; a [`Handle`] is what tasks and other threads hold of it.
 //! - `park.rs` joins a worker's driver and timers into the one place where the worker waits.
+//! - `default_runtime.rs` is the runtime of programs that make none; `idle.rs` serves callers that
+//!   have a loop of their own.
 //! - [`blocking`] is the pool of threads: closures that block run there, and so do the workers.
 //! - `settings.rs` is the scheduler's policy, filled from the builder; `histogram.rs` is the part of
 //!   it that says how times are counted, `metrics.rs` and `metrics/` show the counts.
@@ -22,10 +24,12 @@
 pub mod blocking;
 mod builder;
 mod current;
+mod default_runtime;
 mod error;
 mod handle;
 mod histogram;
 mod id;
+mod idle;
 pub mod join_set;
 mod local_runtime;
 mod local_set;
@@ -41,6 +45,7 @@ mod thread_tag;
 pub use blocking::{spawn_blocking, try_spawn_blocking};
 pub use builder::Builder;
 pub use current::{driver_for_files, spawn, worker_index};
+pub use default_runtime::block_on;
 pub use error::{TryCurrentError, is_rt_shutdown_err};
 pub use handle::{EnterGuard, Handle, RuntimeFlavor};
 pub use histogram::{
@@ -48,6 +53,7 @@ pub use histogram::{
     LogHistogramBuilder,
 };
 pub use id::Id;
+pub use idle::Idle;
 pub use join_set::JoinSet;
 pub use local_runtime::{LocalOptions, LocalRuntime};
 pub use local_set::{LocalEnterGuard, LocalSet, UnhandledPanic, spawn_local};

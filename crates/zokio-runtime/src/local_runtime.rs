@@ -4,6 +4,7 @@
 
 use crate::builder::Builder;
 use crate::handle::{EnterGuard, Handle, Inner};
+use crate::idle::Idle;
 use crate::local_set::current_set;
 use crate::metrics::RuntimeMetrics;
 use crate::runtime::Runtime;
@@ -106,6 +107,31 @@ impl LocalRuntime {
         // What is spawned inside belongs here, not to a local set that is entered outside.
         let _outer = current_set::hide();
         self.runtime.block_on(future)
+    }
+
+    /// Runs all tasks that are ready, and returns as soon as there is nothing more to do. See
+    /// [`Runtime::run_until_idle`].
+    ///
+    /// # Panics
+    /// If the thread is driving a runtime's tasks already.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::cell::Cell;
+    /// use std::rc::Rc;
+    ///
+    /// let runtime = zokio_runtime::LocalRuntime::new().unwrap();
+    /// let done = Rc::new(Cell::new(false));
+    /// let flag = done.clone();
+    /// runtime.spawn_local(async move { flag.set(true) });
+    /// runtime.run_until_idle();
+    /// assert!(done.get());
+    /// ```
+    #[track_caller]
+    pub fn run_until_idle(&self) -> Idle {
+        // As in `block_on`.
+        let _outer = current_set::hide();
+        self.runtime.run_until_idle()
     }
 
     /// Makes this the current runtime of the thread until the guard is dropped. See

@@ -10,6 +10,7 @@
 
 use crate::builder::Builder;
 use crate::handle::{EnterGuard, Handle, enter_region};
+use crate::idle::{self, Idle};
 use crate::metrics::RuntimeMetrics;
 use std::fmt;
 use std::io;
@@ -111,6 +112,55 @@ impl Runtime {
         drop(enter_region(false));
         let _guard = self.handle.enter();
         self.handle.inner.scheduler.block_on(future)
+    }
+
+    /// Runs all tasks that are ready, and those that become ready by that, on the calling thread,
+    /// and returns as soon as there is nothing more to do. Never waits: this is for programs that
+    /// have a loop of their own (a window's, a game's) and give the runtime a turn in it.
+    ///
+    /// Looks at the driver and the timers at least once. What happens later (events of sockets, ends
+    /// of operations on files, wakes from other threads) is seen by the next call, so the caller's
+    /// loop decides how soon that is. For timers the result says when the next call is due.
+    ///
+    /// A task that is always ready, one that yields in a loop for instance, is always something to
+    /// do: with one the call does not return. If another thread is inside of
+    /// [`block_on`](Self::block_on), that one runs the tasks, and this returns at once.
+    ///
+    /// A clock that is paused does not move by itself here, as it does in
+    /// [`block_on`](Self::block_on).
+    ///
+    /// # Panics
+    /// On a multi-thread runtime, which runs its tasks by itself; if the thread is driving a
+    /// runtime's tasks already; and after a task's panic if that is to end the runtime
+    /// ([`Builder::unhandled_panic`](crate::Builder::unhandled_panic)).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use zokio_time::{Instant, sleep};
+    ///
+    /// /// Waits for the window's events, until `next` at most.
+    /// fn window_events(next: Option<Instant>) {
+    ///     let frame = Duration::from_millis(10);
+    ///     let left = next.map_or(frame, |next| next.saturating_duration_since(Instant::now()));
+    ///     # #[allow(clippy::disallowed_methods)]
+    ///     std::thread::sleep(left.min(frame));
+    /// }
+    ///
+    /// let runtime = zokio_runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    /// let task = runtime.spawn(async {
+    ///     sleep(Duration::from_millis(25)).await;
+    ///     42
+    /// });
+    /// while !task.is_finished() {
+    ///     let idle = runtime.run_until_idle();
+    ///     window_events(idle.next_timer());
+    /// }
+    /// assert_eq!(runtime.block_on(task).unwrap(), 42);
+    /// ```
+    #[track_caller]
+    pub fn run_until_idle(&self) -> Idle {
+        idle::run(&self.handle)
     }
 
     /// Makes this the current runtime of the thread until the guard is dropped. See

@@ -400,3 +400,77 @@ fn dense_timers_share_wake_ups_and_lone_ones_are_exact() {
         assert!(parks < 1_000, "{parks} waits");
     });
 }
+
+#[test]
+fn a_foreign_loop_gives_the_runtime_its_turns() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let begun = zokio_time::Instant::now();
+    let task = runtime.spawn(async {
+        sleep(Duration::from_millis(20)).await;
+        let answer = zokio_runtime::spawn_blocking(|| 6 * 7).await.unwrap();
+        sleep(Duration::from_millis(10)).await;
+        answer
+    });
+    let first = runtime.run_until_idle().next_timer().unwrap();
+    assert!(first >= begun + Duration::from_millis(20));
+    assert!(first < begun + Duration::from_secs(20));
+    let mut calls = 0;
+    while !task.is_finished() {
+        let next = runtime.run_until_idle().next_timer();
+        let left = next.map_or(Duration::from_millis(1), |next| {
+            next.saturating_duration_since(zokio_time::Instant::now())
+        });
+        std::thread::sleep(left);
+        calls += 1;
+        assert!(calls < 10_000, "the task should have ended by now");
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(30));
+    assert_eq!(runtime.run_until_idle().next_timer(), None);
+    assert_eq!(runtime.block_on(task).unwrap(), 42);
+}
+
+#[test]
+fn a_paused_clock_is_left_alone_by_turns() {
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let task = runtime.spawn(async { sleep(Duration::from_secs(60)).await });
+    let before = runtime.run_until_idle().next_timer().unwrap();
+    assert_eq!(runtime.run_until_idle().next_timer(), Some(before));
+    assert!(!task.is_finished());
+    runtime.block_on(advance(Duration::from_secs(61)));
+    runtime.run_until_idle();
+    assert!(task.is_finished());
+}
+
+#[test]
+fn turns_are_for_those_who_run_no_tasks_yet() {
+    let refused = |runtime: &Runtime| {
+        let turn = std::panic::AssertUnwindSafe(|| runtime.run_until_idle());
+        std::panic::catch_unwind(turn).is_err()
+    };
+    let threads = Builder::new_multi_thread().worker_threads(1).build();
+    assert!(refused(&threads.unwrap()));
+    let runtime = Builder::new_current_thread().build().unwrap();
+    assert!(runtime.block_on(async { refused(&runtime) }));
+    assert!(!refused(&runtime));
+}
+
+#[test]
+fn a_panic_that_ends_the_runtime_ends_its_turns() {
+    let runtime = Builder::new_current_thread()
+        .unhandled_panic(zokio_runtime::UnhandledPanic::ShutdownRuntime)
+        .build()
+        .unwrap();
+    let other = runtime.spawn(std::future::pending::<()>());
+    runtime.spawn(async { panic!("boom") });
+    for _ in 0..2 {
+        let turn = std::panic::AssertUnwindSafe(|| runtime.run_until_idle());
+        let payload = std::panic::catch_unwind(turn).unwrap_err();
+        let text = payload.downcast_ref::<String>().unwrap();
+        assert!(text.contains("shut down on unhandled panic"), "{text}");
+    }
+    assert!(other.is_finished());
+}

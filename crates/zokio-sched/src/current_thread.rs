@@ -1,4 +1,5 @@
-//! `block_on` on a current-thread scheduler, from any number of threads.
+//! `block_on` on a current-thread scheduler, from any number of threads, and `run_until_idle`, for
+//! whoever has a loop of his own.
 //!
 //! One thread at a time holds the core and drives all tasks beside its own future. The others poll
 //! their own futures only, and wait for either of two things: that their future is woken, or that
@@ -13,6 +14,7 @@ use crate::scheduler::Scheduler;
 use crate::worker::{Step, Worker};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Instant;
 use zokio_base::park::{Park, Unpark};
 use zokio_base::parker::{Parker, Unparker};
 use zokio_base::rand;
@@ -125,6 +127,25 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
         }
     }
 
+    /// Runs what is ready, and what becomes ready by that, until nothing is and the driver has
+    /// nothing new. Never waits. For current-thread schedulers; if another thread drives this one,
+    /// nothing happens. Returns when the driver wants to be polled next.
+    ///
+    /// The caller has made sure that the thread is not inside of a runtime.
+    ///
+    /// # Panics
+    /// With the policy's [`failure`](Policy::failure) when there is one.
+    #[track_caller]
+    pub fn run_until_idle(self: &Arc<Self>) -> Option<Instant> {
+        let _region = context::enter_runtime(false);
+        let deadline = Worker::claim(self, 0).and_then(drive_until_idle);
+        if let Some(reason) = self.shared.policy.failure() {
+            self.tell_all_waiting();
+            panic!("{reason}");
+        }
+        deadline
+    }
+
     /// Has every thread that waits for the core look around.
     fn tell_all_waiting(&self) {
         for (_, unparker) in self.waiting.lock().iter() {
@@ -212,6 +233,34 @@ fn drive<P: Park + Send + 'static, Q: Policy, F: Future>(
                 }
                 _ => {}
             }
+        }
+    }
+}
+
+/// Steps the worker until it is idle right after it has polled the driver.
+fn drive_until_idle<P: Park + Send + 'static, Q: Policy>(
+    mut worker: Worker<P, Q>,
+) -> Option<Instant> {
+    let _rng = rand::enter(worker.split_random());
+    let _entered = worker.enter();
+    if worker.has_failed() {
+        return None;
+    }
+    let mut has_looked = false;
+    loop {
+        match worker.step() {
+            Step::Idle { deadline } if has_looked => return deadline,
+            Step::Idle { .. } => {
+                worker.glance();
+                has_looked = true;
+            }
+            Step::Ran(_) if worker.has_failed() => {
+                worker.cancel_all();
+                return None;
+            }
+            Step::Ran(_) => has_looked = false,
+            Step::Lost | Step::Shutdown => return None,
+            _ => {}
         }
     }
 }

@@ -4,7 +4,8 @@
 //!
 //! - [`Scheduler`]: [`multi_thread`](Scheduler::multi_thread) and
 //!   [`current_thread`](Scheduler::current_thread) make one, [`start`](Scheduler::start) starts the
-//!   workers, [`block_on`](Scheduler::block_on) drives a current-thread scheduler,
+//!   workers, [`block_on`](Scheduler::block_on) and [`run_until_idle`](Scheduler::run_until_idle)
+//!   drive a current-thread scheduler,
 //!   [`begin_shutdown`](Scheduler::begin_shutdown) and
 //!   [`wait_shutdown`](Scheduler::wait_shutdown) end it, [`metrics`](Scheduler::metrics) and
 //!   [`worker_metrics`](Scheduler::worker_metrics) show what it did.

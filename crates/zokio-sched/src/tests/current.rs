@@ -42,6 +42,61 @@ fn tasks_run_in_the_order_in_which_they_became_ready() {
 }
 
 #[test]
+fn all_that_is_ready_runs_and_then_the_caller_goes_on() {
+    let sched = scheduler();
+    let ran = Arc::new(AtomicUsize::new(0));
+    for _ in 0..300 {
+        let (inner, ran) = (sched.clone(), ran.clone());
+        spawn(&sched, async move {
+            yield_now().await;
+            let count = ran.clone();
+            spawn(&inner, async move {
+                wake_myself().await;
+                count.fetch_add(1, Ordering::SeqCst);
+            });
+            ran.fetch_add(1, Ordering::SeqCst);
+        });
+    }
+    let waits = spawn(&sched, std::future::pending::<()>());
+    assert_eq!(sched.run_until_idle(), None);
+    assert_eq!(ran.load(Ordering::SeqCst), 600);
+    assert_eq!(sched.spawner().alive(), 1);
+    // What becomes ready afterwards is found by the next call.
+    waits.abort();
+    assert!(!waits.is_finished());
+    sched.run_until_idle();
+    assert!(waits.is_finished());
+    assert!(zokio_task::context::worker().is_none());
+    // Both kinds of driving may take turns.
+    sched.block_on(spawn(&sched, async {})).unwrap();
+    sched.run_until_idle();
+    end(&sched);
+    assert_eq!(sched.run_until_idle(), None);
+}
+
+#[test]
+fn whoever_does_not_wait_does_not_wait_for_another_driver_either() {
+    let sched = scheduler();
+    let (inside, outside) = std::sync::mpsc::channel();
+    let (go_on, end_of_wait) = std::sync::mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        let other = &sched;
+        scope.spawn(move || {
+            other.block_on(async move {
+                inside.send(()).unwrap();
+                end_of_wait.recv().unwrap();
+            });
+        });
+        outside.recv().unwrap();
+        let task = spawn(&sched, async {});
+        sched.run_until_idle();
+        assert!(!task.is_finished());
+        go_on.send(()).unwrap();
+    });
+    end(&sched);
+}
+
+#[test]
 fn yielding_lets_all_ready_tasks_run() {
     let sched = scheduler();
     let inner = sched.clone();
