@@ -20,10 +20,12 @@
 //! ```
 //!
 //! # Where things are
-//! - [`runtime`]: build one, block on a future, spawn from outside; [`main`] and [`test`] do it for you
+//! - [`runtime`]: build one, block on a future, spawn from outside; [`main`] and [`test`] do it for you,
+//!   and [`block_on`] is for programs that have neither
 //! - [`task`]: spawn, join, abort, block
 //! - [`time`]: sleep, timeout, interval
 //! - [`sync`]: channels and locks
+//! - [`future`]: join, race and map futures
 //! - [`fs`]: files and directories
 //! - [`io`]: the traits of readers and writers, and tools for them
 //! - [`net`]: TCP, UDP and Unix-domain sockets
@@ -48,6 +50,7 @@ extern crate self as zokio;
 pub mod macros;
 
 pub mod fs;
+pub mod future;
 pub mod io;
 mod io_driver;
 pub mod net;
@@ -62,3 +65,4 @@ pub mod time;
 
 pub use task::spawn;
 pub use zokio_macros::{main, test};
+pub use zokio_runtime::block_on;

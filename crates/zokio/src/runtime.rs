@@ -13,7 +13,7 @@
 //! ```
 
 pub use zokio_runtime::{
-    Builder, DriverMetrics, EnterGuard, Handle, HistogramConfiguration, HistogramScale, Id,
+    Builder, DriverMetrics, EnterGuard, Handle, HistogramConfiguration, HistogramScale, Id, Idle,
     InvalidHistogramConfiguration, IoMode, LocalOptions, LocalRuntime, LogHistogram,
     LogHistogramBuilder, OpMetrics, RingStatus, RngSeed, Runtime, RuntimeFlavor, RuntimeMetrics,
     StallReport, TaskMeta, TryCurrentError, UnhandledPanic, UnknownIoMode, is_rt_shutdown_err,
