@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::{Outcome, cmd, compat, model, table, targets, tidy, tsan};
+use crate::{Outcome, cmd, compat, coverage, deny, fuzz, model, table, targets, tidy, tsan};
 
 /// Tests counted over all runs.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +65,7 @@ pub(crate) fn ci(args: &[String]) -> Outcome {
     let mut steps = Steps::default();
     ci_steps(&mut steps);
     steps.step("models, quick", |_| model::run(&["--quick".into()]));
+    steps.step("fuzz, 20 s each", |_| fuzz::run(&seconds(20)));
     steps.finish()
 }
 
@@ -81,8 +82,15 @@ pub(crate) fn full(args: &[String]) -> Outcome {
     }
     steps.step("targets", |_| targets::run(&[]));
     steps.step("tsan", |_| tsan::run(&[]));
+    steps.step("fuzz, 10 min each", |_| fuzz::run(&seconds(600)));
+    steps.step("deny", |_| deny::run(&[]));
+    steps.step("coverage", |_| coverage::run(&["--published".into()]));
     steps.step("bench", |_| crate::bench::run(&[]));
     steps.finish()
+}
+
+fn seconds(count: u32) -> [String; 2] {
+    ["--seconds".into(), count.to_string()]
 }
 
 fn no_arguments(command: &str, args: &[String]) -> Outcome {

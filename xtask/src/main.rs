@@ -19,6 +19,9 @@ mod bench;
 mod ci;
 mod cmd;
 mod compat;
+mod coverage;
+mod deny;
+mod fuzz;
 mod meta;
 mod model;
 mod noring;
@@ -44,6 +47,10 @@ usage: cargo xtask COMMAND [OPTIONS]
                          loom models, then shuttle runs, with a table of seconds
   compat SUITE [FILE..] [--baseline] [--record] [--verbose] [--timeout SECONDS] [--jobs N]
                          SUITE: tokio, tokio-util, tokio-stream, tokio-test: the published tests over the facade
+  fuzz [--seconds N] [--keep] [TARGET..]
+                         the fuzz targets, a bounded time each; --keep adds to the corpus what reaches new edges
+  coverage [--published] which lines the tests reach, per crate; --published: the published suites' tests too
+  deny                   licences, sources, bans and advisories of all dependencies
   api [--shared DIR]     the public API beside upstream's, held against tests/api/allow.txt
   bench [ARGS..]         Zokio beside Tokio; arguments go to benches/compare
   targets [TRIPLE..]     checks the workspace for macOS, Windows, FreeBSD and aarch64 Linux
@@ -63,6 +70,9 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(rest),
         "model" => model::run(rest),
         "compat" => compat::run(rest),
+        "fuzz" => fuzz::run(rest),
+        "coverage" => coverage::run(rest),
+        "deny" => deny::run(rest),
         "api" => api::run(rest),
         "bench" => bench::run(rest),
         "targets" => targets::run(rest),

@@ -10,6 +10,7 @@ mod lexer;
 mod ratchet;
 mod source;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::{Outcome, cmd, meta};
@@ -67,6 +68,19 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         ratchet = ratchet::Ratchet::parse(&lowered)?;
     }
     report(&ratchet.judge(findings), files.len())
+}
+
+/// By file, from the root: which lines are test code.
+pub(crate) fn test_lines(root: &Path) -> Result<BTreeMap<String, Vec<bool>>, String> {
+    let mut files = Vec::new();
+    collect(root, &mut files)?;
+    let mut texts = Vec::new();
+    for path in &files {
+        let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        texts.push((relative(root, path), text));
+    }
+    let files = source::load(texts).into_iter();
+    Ok(files.map(|file| (file.path, file.test)).collect())
 }
 
 fn report(judged: &[Finding], files: usize) -> Outcome {
