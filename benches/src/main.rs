@@ -17,6 +17,7 @@
 
 mod child;
 mod demos;
+mod files;
 mod load;
 mod measure;
 mod on_tokio;
@@ -31,6 +32,7 @@ use measure::{Flavor, Metric, Scenario};
 const USAGE: &str = "\
 usage: compare [--rounds N] [--workers N] [--flavor multi|current|both] [FILTER..]
        compare sync [the same options] [FILTER..]
+       compare files [--rounds N] [--workers N] [reads|small_1|small_32|append]..
        compare memory | containment | runaway | busy | tail | idle | build | lateness | demos
 
 scenarios: spawn yield ping_pong chained remote sleeps timeouts mpsc echo_1 echo_64 echo_1024 file memory
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
     let outcome = match words[..] {
         ["load", ..] => load::main(&words[1..]),
         ["child", ..] => child::main(&words[1..]),
+        ["files", ..] => files::main(&words[1..]),
         ["memory"] => demos::memory(),
         ["containment"] => demos::containment(),
         ["runaway"] => demos::runaway(),

@@ -1,0 +1,8 @@
+//! The programs with `rt` meaning Tokio.
+
+use tokio as rt;
+
+#[path = "same.rs"]
+mod same;
+
+pub(super) use same::{append, open_and_read, seek_and_read, sum_of, whole};
