@@ -76,6 +76,12 @@ impl fmt::Debug for Builder {
 
 impl Builder {
     /// The settings of a runtime whose tasks run on the thread that calls `block_on`.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_current_thread().build().unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn new_current_thread() -> Self {
         Self::new(Kind::CurrentThread)
     }
@@ -83,6 +89,12 @@ impl Builder {
     /// The settings of a runtime with worker threads: one for each core, unless
     /// [`worker_threads`](Self::worker_threads) or the variable `TOKIO_WORKER_THREADS` says
     /// otherwise.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread().build().unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn new_multi_thread() -> Self {
         Self::new(Kind::MultiThread)
     }
@@ -108,17 +120,43 @@ impl Builder {
     }
 
     /// Enables sockets and timers.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_current_thread()
+    ///     .enable_all()
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(async { zokio_time::sleep(std::time::Duration::from_millis(1)).await });
+    /// ```
     pub fn enable_all(&mut self) -> &mut Self {
         self.enable_io().enable_time()
     }
 
     /// Enables sockets, pipes, processes and signals.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_current_thread()
+    ///     .enable_io()
+    ///     .build()
+    ///     .unwrap();
+    /// ```
     pub fn enable_io(&mut self) -> &mut Self {
         self.enable_io = true;
         self
     }
 
     /// Enables timers.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_current_thread()
+    ///     .enable_time()
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(async { zokio_time::sleep(std::time::Duration::from_millis(1)).await });
+    /// ```
     pub fn enable_time(&mut self) -> &mut Self {
         self.enable_time = true;
         self
@@ -127,6 +165,17 @@ impl Builder {
     /// Whether the runtime's clock starts paused: for tests, see `time::pause`.
     ///
     /// Only a current-thread runtime can be paused: [`build`](Self::build) panics otherwise.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_current_thread()
+    ///     .enable_time()
+    ///     .start_paused(true)
+    ///     .build()
+    ///     .unwrap();
+    /// // A minute goes by in no time.
+    /// runtime.block_on(async { zokio_time::sleep(std::time::Duration::from_secs(60)).await });
+    /// ```
     pub fn start_paused(&mut self, start_paused: bool) -> &mut Self {
         self.start_paused = start_paused;
         self
@@ -136,6 +185,15 @@ impl Builder {
     ///
     /// # Panics
     /// If it is zero.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .worker_threads(2)
+    ///     .build()
+    ///     .unwrap();
+    /// assert_eq!(runtime.metrics().num_workers(), 2);
+    /// ```
     #[track_caller]
     pub fn worker_threads(&mut self, count: usize) -> &mut Self {
         assert!(count > 0, "Worker threads cannot be set to 0");
@@ -148,6 +206,15 @@ impl Builder {
     ///
     /// # Panics
     /// If it is zero.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_current_thread()
+    ///     .max_blocking_threads(1)
+    ///     .build()
+    ///     .unwrap();
+    /// assert_eq!(runtime.block_on(runtime.spawn_blocking(|| 42)).unwrap(), 42);
+    /// ```
     #[track_caller]
     pub fn max_blocking_threads(&mut self, count: usize) -> &mut Self {
         assert!(count > 0, "Max blocking threads cannot be set to 0");
@@ -157,18 +224,48 @@ impl Builder {
 
     /// How long an idle thread of the pool waits for work before it ends: 10 seconds unless it is
     /// set.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_current_thread()
+    ///     .thread_keep_alive(std::time::Duration::from_secs(1))
+    ///     .build()
+    ///     .unwrap();
+    /// ```
     pub fn thread_keep_alive(&mut self, duration: Duration) -> &mut Self {
         self.keep_alive = duration;
         self
     }
 
     /// The name of the runtime's threads: `zokio-worker` unless it is set.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .thread_name("service")
+    ///     .build()
+    ///     .unwrap();
+    /// let task = runtime.spawn(async { std::thread::current().name().map(str::to_owned) });
+    /// assert_eq!(runtime.block_on(task).unwrap().as_deref(), Some("service"));
+    /// ```
     pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
         let name = name.into();
         self.thread_name_fn(move || name.clone())
     }
 
     /// A function that names each of the runtime's threads.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    ///
+    /// static NEXT: AtomicUsize = AtomicUsize::new(0);
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .thread_name_fn(|| format!("service-{}", NEXT.fetch_add(1, Ordering::Relaxed)))
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn thread_name_fn<F>(&mut self, name: F) -> &mut Self
     where
         F: Fn() -> String + Send + Sync + 'static,
@@ -181,6 +278,15 @@ impl Builder {
     ///
     /// # Panics
     /// If it is empty.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_current_thread()
+    ///     .name("service")
+    ///     .build()
+    ///     .unwrap();
+    /// assert_eq!(runtime.handle().name(), Some("service"));
+    /// ```
     #[track_caller]
     pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
         let name = name.into();
@@ -191,30 +297,75 @@ impl Builder {
 
     /// How many bytes of stack the runtime's threads have: what the standard library gives, unless
     /// it is set.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .thread_stack_size(4 << 20)
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn thread_stack_size(&mut self, bytes: usize) -> &mut Self {
         self.stack_size = Some(bytes);
         self
     }
 
     /// Runs `hook` on each of the runtime's threads when it starts, inside of the runtime.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .on_thread_start(|| println!("{:?} begins", std::thread::current().id()))
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn on_thread_start<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
         self.on_thread_start = Some(Arc::new(hook));
         self
     }
 
     /// Runs `hook` on each of the runtime's threads before it ends.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .on_thread_stop(|| println!("{:?} ends", std::thread::current().id()))
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn on_thread_stop<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
         self.on_thread_stop = Some(Arc::new(hook));
         self
     }
 
     /// Runs `hook` before a worker waits. What it spawns or wakes is run instead of waiting.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .on_thread_park(|| println!("nothing to do"))
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn on_thread_park<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
         self.settings.on_park = Some(Arc::new(hook));
         self
     }
 
     /// Runs `hook` after a worker has waited.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .on_thread_unpark(|| println!("something to do"))
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn on_thread_unpark<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
         self.settings.on_unpark = Some(Arc::new(hook));
         self
@@ -225,6 +376,15 @@ impl Builder {
     ///
     /// # Panics
     /// If it is zero.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .event_interval(31)
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     #[track_caller]
     pub fn event_interval(&mut self, tasks: u32) -> &mut Self {
         assert!(tasks > 0, "event_interval must be greater than 0");
@@ -237,6 +397,15 @@ impl Builder {
     ///
     /// # Panics
     /// If it is zero.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .global_queue_interval(61)
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     #[track_caller]
     pub fn global_queue_interval(&mut self, tasks: u32) -> &mut Self {
         assert!(tasks > 0, "global_queue_interval must be greater than 0");
@@ -248,6 +417,16 @@ impl Builder {
     ///
     /// # Panics
     /// If it is zero.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .enable_io()
+    ///     .max_io_events_per_tick(256)
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     #[track_caller]
     pub fn max_io_events_per_tick(&mut self, events: usize) -> &mut Self {
         assert!(events > 0, "max_io_events_per_tick must be non-zero");
@@ -260,6 +439,16 @@ impl Builder {
     ///
     /// # Panics
     /// If it is zero.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .enable_io()
+    ///     .max_io_events_per_busy_tick(8)
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     #[track_caller]
     pub fn max_io_events_per_busy_tick(&mut self, events: usize) -> &mut Self {
         assert!(events > 0, "max_io_events_per_busy_tick must be non-zero");
@@ -268,6 +457,18 @@ impl Builder {
 
     /// Which planes the driver uses. Unless it is set, the variable `ZOKIO_IO` says so
     /// (`auto`, `uring`, `epoll`), and `auto` otherwise.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::{Builder, IoMode};
+    ///
+    /// let runtime = Builder::new_current_thread()
+    ///     .enable_io()
+    ///     .io_mode(IoMode::Epoll)
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn io_mode(&mut self, mode: IoMode) -> &mut Self {
         self.io_mode = Some(mode);
         self
@@ -275,6 +476,17 @@ impl Builder {
 
     /// How long a task may block its worker's thread before the worker goes on on another one: 10
     /// ms unless it is set. None turns stall containment off.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .stall_threshold(Duration::from_millis(50))
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn stall_threshold(&mut self, threshold: impl Into<Option<Duration>>) -> &mut Self {
         self.settings.stall_threshold = threshold.into();
         self
@@ -283,6 +495,15 @@ impl Builder {
     /// Runs `hook`, on a thread of the runtime's own, when a task has blocked its worker for longer
     /// than the stall threshold. A current-thread runtime cannot move on to another thread, but it
     /// reports: with a hook it has a thread that watches.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .on_stall(|stall| eprintln!("{stall:?}"))
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn on_stall<F: Fn(&StallReport) + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
         self.settings.on_stall = Some(Arc::new(hook));
         self
@@ -290,6 +511,15 @@ impl Builder {
 
     /// For how long an idle worker looks for work before it waits. It does not, unless it is set:
     /// this shortens round trips and burns CPU.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .spin_before_park(std::time::Duration::from_micros(20))
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn spin_before_park(&mut self, duration: Duration) -> &mut Self {
         self.settings.spin = Some(duration);
         self
@@ -304,6 +534,13 @@ impl Builder {
     /// # Panics
     /// If a multi-thread runtime is to start paused, or if `TOKIO_WORKER_THREADS` is no positive
     /// number.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread().enable_all().build()?;
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn build(&mut self) -> io::Result<Runtime> {
         assert!(
             !(self.start_paused && self.kind == Kind::MultiThread),
@@ -373,6 +610,17 @@ impl Builder {
     ///
     /// # Panics
     /// If the builder is one of a multi-thread runtime.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::{Builder, LocalOptions};
+    ///
+    /// let runtime = Builder::new_current_thread().build_local(LocalOptions::default())?;
+    /// let answer = std::rc::Rc::new(42);
+    /// let task = runtime.spawn_local(async move { *answer });
+    /// assert_eq!(runtime.block_on(task).unwrap(), 42);
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn build_local(&mut self, _options: LocalOptions) -> io::Result<LocalRuntime> {
         assert!(
             self.kind == Kind::CurrentThread,

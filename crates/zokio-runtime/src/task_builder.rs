@@ -27,11 +27,33 @@ pub struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     /// A task without a name.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::TaskBuilder;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let task = TaskBuilder::new().spawn(async { 42 })?;
+    /// assert_eq!(task.await.unwrap(), 42);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Names the task.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::TaskBuilder;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let builder = TaskBuilder::new().name("answer");
+    /// assert_eq!(builder.spawn(async { 42 })?.await.unwrap(), 42);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
     pub fn name(&self, name: &'a str) -> Self {
         Self { name: Some(name) }
     }
@@ -50,6 +72,17 @@ impl<'a> Builder<'a> {
     ///
     /// # Panics
     /// Outside of a runtime.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::TaskBuilder;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let task = TaskBuilder::new().name("answer").spawn(async { 42 })?;
+    /// assert_eq!(task.await.unwrap(), 42);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
     #[track_caller]
     pub fn spawn<Fut>(self, future: Fut) -> io::Result<JoinHandle<Fut::Output>>
     where
@@ -63,6 +96,17 @@ impl<'a> Builder<'a> {
     ///
     /// # Errors
     /// None at present.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::{Runtime, TaskBuilder};
+    ///
+    /// let runtime = Runtime::new()?;
+    /// let builder = TaskBuilder::new().name("answer");
+    /// let task = builder.spawn_on(async { 42 }, runtime.handle())?;
+    /// assert_eq!(runtime.block_on(task).unwrap(), 42);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[track_caller]
     pub fn spawn_on<Fut>(self, future: Fut, handle: &Handle) -> io::Result<JoinHandle<Fut::Output>>
     where
@@ -80,6 +124,20 @@ impl<'a> Builder<'a> {
     ///
     /// # Panics
     /// As for [`spawn_local`](crate::spawn_local).
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::{LocalRuntime, TaskBuilder};
+    ///
+    /// let runtime = LocalRuntime::new()?;
+    /// let answer = runtime.block_on(async {
+    ///     let answer = std::rc::Rc::new(42);
+    ///     let task = TaskBuilder::new().name("answer").spawn_local(async move { *answer })?;
+    ///     std::io::Result::Ok(task.await.unwrap())
+    /// })?;
+    /// assert_eq!(answer, 42);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[track_caller]
     pub fn spawn_local<Fut>(self, future: Fut) -> io::Result<JoinHandle<Fut::Output>>
     where
@@ -93,6 +151,18 @@ impl<'a> Builder<'a> {
     ///
     /// # Errors
     /// None at present.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::{LocalSet, Runtime, TaskBuilder};
+    ///
+    /// let set = LocalSet::new();
+    /// let answer = std::rc::Rc::new(42);
+    /// let builder = TaskBuilder::new().name("answer");
+    /// let task = builder.spawn_local_on(async move { *answer }, &set)?;
+    /// assert_eq!(set.block_on(&Runtime::new()?, task).unwrap(), 42);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[track_caller]
     pub fn spawn_local_on<Fut>(
         self,
@@ -114,6 +184,17 @@ impl<'a> Builder<'a> {
     ///
     /// # Panics
     /// As for [`spawn_blocking`](crate::spawn_blocking).
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::TaskBuilder;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let task = TaskBuilder::new().name("answer").spawn_blocking(|| 42)?;
+    /// assert_eq!(task.await.unwrap(), 42);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
     #[track_caller]
     pub fn spawn_blocking<Function, Output>(
         self,
@@ -134,6 +215,17 @@ impl<'a> Builder<'a> {
     ///
     /// # Panics
     /// If the system gives no thread and the pool has none.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::{Runtime, TaskBuilder};
+    ///
+    /// let runtime = Runtime::new()?;
+    /// let builder = TaskBuilder::new().name("answer");
+    /// let task = builder.spawn_blocking_on(|| 42, runtime.handle())?;
+    /// assert_eq!(runtime.block_on(task).unwrap(), 42);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[track_caller]
     pub fn spawn_blocking_on<Function, Output>(
         self,

@@ -6,6 +6,18 @@ use std::time::Duration;
 use zokio_task::Id;
 
 /// What a hook of the [`Builder`](crate::Builder) learns about the task that it is called for.
+///
+/// # Examples
+/// ```
+/// use zokio_runtime::{Builder, TaskMeta};
+///
+/// fn log(task: &TaskMeta<'_>) {
+///     println!("{} from {}", task.id(), task.spawned_at());
+/// }
+///
+/// let runtime = Builder::new_current_thread().on_task_spawn(log).build().unwrap();
+/// runtime.block_on(runtime.spawn(async {})).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct TaskMeta<'a> {
     id: Id,
@@ -26,11 +38,29 @@ impl TaskMeta<'_> {
     }
 
     /// Which task it is.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_current_thread()
+    ///     .on_task_spawn(|task| println!("task {}", task.id()))
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn id(&self) -> Id {
         self.id
     }
 
     /// The place in the program that spawned the task.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_current_thread()
+    ///     .on_task_spawn(|task| println!("spawned at {}", task.spawned_at()))
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn spawned_at(&self) -> &'static Location<'static> {
         self.spawned_at
     }

@@ -43,6 +43,15 @@ impl Builder {
     }
 
     /// What a task woke last does not jump the queue of its worker any more.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .disable_lifo_slot()
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn disable_lifo_slot(&mut self) -> &mut Self {
         self.settings.lifo_slot = false;
         self
@@ -50,6 +59,17 @@ impl Builder {
 
     /// What the random choices of the runtime are made from: with the same seed, a current-thread
     /// runtime makes the same ones. From the system, unless it is set.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::{Builder, RngSeed};
+    ///
+    /// let runtime = Builder::new_current_thread()
+    ///     .rng_seed(RngSeed::from_bytes(b"the same each time"))
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn rng_seed(&mut self, seed: RngSeed) -> &mut Self {
         self.settings.seed = Some(seed.number());
         self
@@ -57,6 +77,15 @@ impl Builder {
 
     /// Runs `hook` when a task is spawned, on the thread that spawns it, before it is polled. A panic
     /// of the hook ends there.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_current_thread()
+    ///     .on_task_spawn(|task| println!("{} was spawned at {}", task.id(), task.spawned_at()))
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn on_task_spawn<F>(&mut self, hook: F) -> &mut Self
     where
         F: Fn(&TaskMeta<'_>) + Send + Sync + 'static,
@@ -67,6 +96,15 @@ impl Builder {
 
     /// Runs `hook` when a task has ended or was cancelled, after its future was dropped. A panic of
     /// the hook ends there.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_current_thread()
+    ///     .on_task_terminate(|task| println!("{}, spawned at {}, has ended", task.id(), task.spawned_at()))
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn on_task_terminate<F>(&mut self, hook: F) -> &mut Self
     where
         F: Fn(&TaskMeta<'_>) + Send + Sync + 'static,
@@ -76,6 +114,15 @@ impl Builder {
     }
 
     /// Runs `hook` before each poll of a task, on the worker that polls it. It must not panic.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_current_thread()
+    ///     .on_before_task_poll(|task| println!("{}, spawned at {}, is polled", task.id(), task.spawned_at()))
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn on_before_task_poll<F>(&mut self, hook: F) -> &mut Self
     where
         F: Fn(&TaskMeta<'_>) + Send + Sync + 'static,
@@ -85,6 +132,15 @@ impl Builder {
     }
 
     /// Runs `hook` after each poll of a task, on the worker that has polled it. It must not panic.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_current_thread()
+    ///     .on_after_task_poll(|task| println!("{}, spawned at {}, was polled", task.id(), task.spawned_at()))
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn on_after_task_poll<F>(&mut self, hook: F) -> &mut Self
     where
         F: Fn(&TaskMeta<'_>) + Send + Sync + 'static,
@@ -95,22 +151,58 @@ impl Builder {
 
     /// Accepted for compatibility: rings are used wherever the system has them, see
     /// [`io_mode`](Self::io_mode).
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .enable_io_uring()
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn enable_io_uring(&mut self) -> &mut Self {
         self
     }
 
     /// Accepted for compatibility: every worker has timers of its own.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .enable_alt_timer()
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn enable_alt_timer(&mut self) -> &mut Self {
         self
     }
 
     /// Accepted for compatibility: every worker has a driver of its own, and one that is held up by
     /// a task goes on on another thread, see [`stall_threshold`](Self::stall_threshold).
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .enable_eager_driver_handoff()
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn enable_eager_driver_handoff(&mut self) -> &mut Self {
         self
     }
 
     /// Accepted for compatibility: the queue of the blocking pool is sharded.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .enable_sharded_blocking_queue()
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
     pub fn enable_sharded_blocking_queue(&mut self) -> &mut Self {
         self
     }

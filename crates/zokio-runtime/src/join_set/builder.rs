@@ -44,6 +44,18 @@ impl<'a, T: 'static> Builder<'a, T> {
     }
 
     /// Names the task.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::JoinSet;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let mut set = JoinSet::new();
+    /// set.build_task().name("answer").spawn(async { 42 })?;
+    /// assert_eq!(set.join_next().await.unwrap().unwrap(), 42);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
     pub fn name(self, name: &'a str) -> Self {
         Self {
             task: self.task.name(name),
@@ -58,6 +70,19 @@ impl<'a, T: 'static> Builder<'a, T> {
     ///
     /// # Panics
     /// Outside of a runtime.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::JoinSet;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let mut set = JoinSet::new();
+    /// let abort = set.build_task().spawn(async { 42 })?;
+    /// println!("task {}", abort.id());
+    /// assert_eq!(set.join_next().await.unwrap().unwrap(), 42);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
     #[track_caller]
     pub fn spawn<F>(self, future: F) -> io::Result<AbortHandle>
     where
@@ -72,6 +97,17 @@ impl<'a, T: 'static> Builder<'a, T> {
     ///
     /// # Errors
     /// None at present.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::{JoinSet, Runtime};
+    ///
+    /// let runtime = Runtime::new()?;
+    /// let mut set = JoinSet::new();
+    /// set.build_task().spawn_on(async { 42 }, runtime.handle())?;
+    /// assert_eq!(runtime.block_on(set.join_next()).unwrap().unwrap(), 42);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[track_caller]
     pub fn spawn_on<F>(self, future: F, handle: &Handle) -> io::Result<AbortHandle>
     where
@@ -89,6 +125,18 @@ impl<'a, T: 'static> Builder<'a, T> {
     ///
     /// # Panics
     /// As for [`spawn_blocking`](crate::spawn_blocking).
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::JoinSet;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let mut set = JoinSet::new();
+    /// set.build_task().spawn_blocking(|| 42)?;
+    /// assert_eq!(set.join_next().await.unwrap().unwrap(), 42);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
     #[track_caller]
     pub fn spawn_blocking<F>(self, func: F) -> io::Result<AbortHandle>
     where
@@ -106,6 +154,17 @@ impl<'a, T: 'static> Builder<'a, T> {
     ///
     /// # Panics
     /// If the system gives no thread and the pool has none.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::{JoinSet, Runtime};
+    ///
+    /// let runtime = Runtime::new()?;
+    /// let mut set = JoinSet::new();
+    /// set.build_task().spawn_blocking_on(|| 42, runtime.handle())?;
+    /// assert_eq!(runtime.block_on(set.join_next()).unwrap().unwrap(), 42);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[track_caller]
     pub fn spawn_blocking_on<F>(self, func: F, handle: &Handle) -> io::Result<AbortHandle>
     where
@@ -123,6 +182,19 @@ impl<'a, T: 'static> Builder<'a, T> {
     ///
     /// # Panics
     /// As for [`spawn_local`](crate::spawn_local).
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::{JoinSet, LocalRuntime};
+    ///
+    /// let runtime = LocalRuntime::new().unwrap();
+    /// runtime.block_on(async {
+    ///     let mut set = JoinSet::new();
+    ///     let answer = std::rc::Rc::new(42);
+    ///     set.build_task().spawn_local(async move { *answer }).unwrap();
+    ///     assert_eq!(set.join_next().await.unwrap().unwrap(), 42);
+    /// });
+    /// ```
     #[track_caller]
     pub fn spawn_local<F>(self, future: F) -> io::Result<AbortHandle>
     where
@@ -137,6 +209,19 @@ impl<'a, T: 'static> Builder<'a, T> {
     ///
     /// # Errors
     /// None at present.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::{JoinSet, LocalSet, Runtime};
+    ///
+    /// let local = LocalSet::new();
+    /// let mut set = JoinSet::new();
+    /// let answer = std::rc::Rc::new(42);
+    /// set.build_task().spawn_local_on(async move { *answer }, &local)?;
+    /// let joined = local.block_on(&Runtime::new()?, set.join_next());
+    /// assert_eq!(joined.unwrap().unwrap(), 42);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[track_caller]
     pub fn spawn_local_on<F>(self, future: F, local_set: &LocalSet) -> io::Result<AbortHandle>
     where
