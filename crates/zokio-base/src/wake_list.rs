@@ -8,7 +8,11 @@
 use std::task::Waker;
 
 /// How many wakers one batch holds.
+#[cfg(not(loom))]
 pub const WAKE_LIST_LEN: usize = 32;
+/// How many wakers one batch holds: so few that models have more than one batch.
+#[cfg(loom)]
+pub const WAKE_LIST_LEN: usize = 1;
 
 /// Up to [`WAKE_LIST_LEN`] wakers.
 #[derive(Debug)]
