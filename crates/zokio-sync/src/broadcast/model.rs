@@ -400,3 +400,46 @@ fn the_last_sender_goes_while_another_receiver_comes() {
         other.join().unwrap();
     });
 }
+
+#[test]
+fn between_two_batches_one_is_dropped_and_one_polled_again() {
+    model(|| {
+        let (sender, mut first) = channel(1);
+        let (mut second, mut third) = (sender.subscribe(), sender.subscribe());
+        let mut nobody = Context::from_waker(std::task::Waker::noop());
+        let mut waiting = [&mut first, &mut second, &mut third].map(|receiver| {
+            let mut waiting = Box::pin(receiver.recv());
+            assert!(waiting.as_mut().poll(&mut nobody).is_pending());
+            Some(waiting)
+        });
+        let other = thread::spawn(move || assert!(sender.send(Value::new(1)).is_ok()));
+        drop(waiting[1].take());
+        for waiting in waiting.into_iter().flatten() {
+            assert_eq!(block_on(waiting).unwrap().take(), 1);
+        }
+        // It was woken, or not, and has lost nothing.
+        assert_eq!(block_on(second.recv()).unwrap().take(), 1);
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn the_batches_of_two_sends_at_once() {
+    model(|| {
+        let (sender, mut first) = channel(2);
+        let mut second = sender.subscribe();
+        let mut nobody = Context::from_waker(std::task::Waker::noop());
+        let waiting = [&mut first, &mut second].map(|receiver| {
+            let mut waiting = Box::pin(receiver.recv());
+            assert!(waiting.as_mut().poll(&mut nobody).is_pending());
+            waiting
+        });
+        let clone = sender.clone();
+        let other = thread::spawn(move || assert!(clone.send(Value::new(1)).is_ok()));
+        assert!(sender.send(Value::new(1)).is_ok());
+        for waiting in waiting {
+            assert_eq!(block_on(waiting).unwrap().take(), 1);
+        }
+        other.join().unwrap();
+    });
+}

@@ -168,3 +168,20 @@ fn cancel_and_notify_all() {
         assert!(here.0.try_lock().is_ok());
     });
 }
+
+#[test]
+fn two_notifications_reach_two() {
+    model(|| {
+        let here = shared();
+        let mut first = Box::pin(here.1.wait(block_on(here.0.lock())));
+        begin(first.as_mut());
+        let mut second = Box::pin(here.1.wait(block_on(here.0.lock())));
+        begin(second.as_mut());
+        let other = here.clone();
+        let other = thread::spawn(move || other.1.notify_one());
+        here.1.notify_one();
+        drop(block_on(second));
+        drop(block_on(first));
+        other.join().unwrap();
+    });
+}

@@ -426,21 +426,19 @@ fn a_reservation_that_has_a_part_of_its_room_is_cancelled() {
     model(|| {
         let (sender, mut receiver) = channel(2);
         assert!(sender.try_send(Value::new(1)).is_ok());
-        let second = sender.clone();
-        let others = [
-            // It holds one permit while it waits for another.
-            thread::spawn(move || drop(poll_once(sender.reserve_many(2)))),
-            thread::spawn(move || assert!(block_on(second.send(Value::new(2))).is_ok())),
-        ];
-        let mut sum = 0;
-        while let Some(value) = block_on(receiver.recv()) {
-            sum += value.take();
-        }
-        assert_eq!(sum, 3);
-        assert_eq!(receiver.capacity(), 2);
-        for other in others {
-            other.join().unwrap();
-        }
+        let mut nobody = Context::from_waker(Waker::noop());
+        let mut given_up = Box::pin(sender.reserve_many(2));
+        assert!(given_up.as_mut().poll(&mut nobody).is_pending());
+        let other = thread::spawn(move || {
+            let first = block_on(receiver.recv()).unwrap().take();
+            let second = block_on(receiver.recv()).unwrap().take();
+            (first, second, receiver)
+        });
+        // It has one permit, and perhaps the other by now.
+        drop(given_up);
+        assert!(block_on(sender.send(Value::new(2))).is_ok());
+        let (first, second, receiver) = other.join().unwrap();
+        assert_eq!((first, second, receiver.capacity()), (1, 2, 2));
     });
 }
 

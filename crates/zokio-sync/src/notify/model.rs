@@ -293,3 +293,80 @@ fn all_are_notified_while_two_are_dropped() {
         assert!(!poll_once(&notify));
     });
 }
+
+/// A future that waits with a waker, so that notifying several of them takes several batches.
+fn waiting(notify: &Notify) -> Pin<Box<Notified<'_>>> {
+    let mut waiting = Box::pin(notify.notified());
+    let mut nobody = Context::from_waker(std::task::Waker::noop());
+    assert!(waiting.as_mut().poll(&mut nobody).is_pending());
+    waiting
+}
+
+#[test]
+fn between_two_batches_one_is_dropped_and_one_polled_again() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let [first, second, third] = [(); 3].map(|()| waiting(&notify));
+        let other = notify.clone();
+        let other = thread::spawn(move || other.notify_waiters());
+        drop(second);
+        block_on(third);
+        block_on(first);
+        other.join().unwrap();
+        assert!(!poll_once(&notify));
+    });
+}
+
+#[test]
+fn between_two_batches_one_comes() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let early = [(); 2].map(|()| waiting(&notify));
+        let other = notify.clone();
+        let other = thread::spawn(move || other.notify_waiters());
+        let mut late = Box::pin(notify.notified());
+        let is_over = late.as_mut().enable();
+        other.join().unwrap();
+        for mut early in early {
+            assert!(early.as_mut().enable());
+        }
+        // It was made before the round, or stays for the next one.
+        assert!(!is_over || late.as_mut().enable());
+        notify.notify_waiters();
+        assert!(late.as_mut().enable());
+    });
+}
+
+#[test]
+fn the_batches_of_two_rounds_at_once() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let early = [(); 2].map(|()| waiting(&notify));
+        let other = notify.clone();
+        let other = thread::spawn(move || other.notify_waiters());
+        notify.notify_waiters();
+        for early in early {
+            block_on(early);
+        }
+        other.join().unwrap();
+        assert!(!poll_once(&notify));
+    });
+}
+
+#[test]
+fn between_two_batches_one_is_notified() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let early = [(); 2].map(|()| waiting(&notify));
+        let other = notify.clone();
+        let other = thread::spawn(move || other.notify_waiters());
+        notify.notify_one();
+        other.join().unwrap();
+        for mut early in early {
+            assert!(early.as_mut().enable());
+        }
+        // Kept if it came after the round, or given to one of them before it.
+        poll_once(&notify);
+        assert!(!poll_once(&notify));
+    });
+}

@@ -260,3 +260,103 @@ fn a_part_is_split_off_and_given_back_elsewhere() {
         assert_eq!(semaphore.available_permits(), 2);
     });
 }
+
+/// A future that waits with a waker, so that serving several of them takes several batches.
+fn waiting(
+    semaphore: &Semaphore,
+) -> std::pin::Pin<Box<impl Future<Output = Result<SemaphorePermit<'_>, AcquireError>>>> {
+    let mut waiting = Box::pin(semaphore.acquire());
+    let mut nobody = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(waiting.as_mut().poll(&mut nobody).is_pending());
+    waiting
+}
+
+#[test]
+fn between_two_batches_one_is_dropped_and_one_polled_again() {
+    model(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let [first, second, third] = [(); 3].map(|()| waiting(&semaphore));
+        let other = semaphore.clone();
+        let other = thread::spawn(move || other.add_permits(2));
+        drop(second);
+        block_on(third).unwrap().forget();
+        block_on(first).unwrap().forget();
+        other.join().unwrap();
+        assert_eq!(semaphore.available_permits(), 0);
+    });
+}
+
+#[test]
+fn between_two_batches_one_gives_back_and_one_takes() {
+    model(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let early = [(); 2].map(|()| waiting(&semaphore));
+        let other = semaphore.clone();
+        let other = thread::spawn(move || other.add_permits(2));
+        let taken = semaphore.try_acquire().map(SemaphorePermit::forget).is_ok();
+        assert!(!taken, "two were asked for before");
+        semaphore.add_permits(1);
+        for early in early {
+            block_on(early).unwrap().forget();
+        }
+        other.join().unwrap();
+        assert_eq!(semaphore.available_permits(), 1);
+    });
+}
+
+#[test]
+fn between_two_batches_of_a_close_one_is_dropped_and_permits_come() {
+    model(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let [first, second, third] = [(); 3].map(|()| waiting(&semaphore));
+        let other = semaphore.clone();
+        let other = thread::spawn(move || other.close());
+        semaphore.add_permits(1);
+        drop(second);
+        let taken =
+            [first, third].map(|early| block_on(early).map(SemaphorePermit::forget).is_ok());
+        other.join().unwrap();
+        assert!(!taken[1], "one was given back, and another was first");
+        assert_eq!(semaphore.available_permits(), usize::from(!taken[0]));
+    });
+}
+
+#[test]
+fn forget_and_close_and_try_acquire() {
+    model(|| {
+        let semaphore = Arc::new(Semaphore::new(2));
+        let (second, third) = (semaphore.clone(), semaphore.clone());
+        let second = thread::spawn(move || second.close());
+        let third = thread::spawn(move || {
+            usize::from(third.try_acquire().map(SemaphorePermit::forget).is_ok())
+        });
+        let forgotten = semaphore.forget_permits(1);
+        assert_eq!(forgotten, 1);
+        second.join().unwrap();
+        let taken = third.join().unwrap();
+        assert_eq!(semaphore.available_permits(), 1 - taken);
+    });
+}
+
+#[test]
+fn a_part_is_cancelled_while_another_tries() {
+    model(|| {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let other = semaphore.clone();
+        let other = thread::spawn(move || drop(poll_once(other.acquire_many(2))));
+        let taken = semaphore.try_acquire().map(SemaphorePermit::forget).is_ok();
+        other.join().unwrap();
+        assert_eq!(semaphore.available_permits(), usize::from(!taken));
+    });
+}
+
+#[test]
+fn a_close_comes_to_a_waker_that_changes() {
+    model(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let other = semaphore.clone();
+        let other = thread::spawn(move || other.close());
+        assert!(crate::modeling::with_another_waker(semaphore.acquire()).is_err());
+        other.join().unwrap();
+    });
+}
