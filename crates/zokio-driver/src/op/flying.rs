@@ -139,11 +139,16 @@ pub(crate) trait Flying: Send + Sync {
     fn set_name(&self, name: u64);
     /// Whether it may be left out now: nobody waits and it would change nothing.
     fn is_idle_orphan(&self) -> bool;
+    /// A completion has come that is not the last. Returns whom to wake. Called by one thread at a
+    /// time, while the operation has its slot.
+    fn progress(self: Arc<Self>, _result: i32, _flags: u32) -> Option<Waker> {
+        None
+    }
     /// See [`Finisher::complete`].
     ///
     /// # Safety
     /// The caller is the one finisher.
-    unsafe fn complete(&self, result: i32) -> Option<Waker>;
+    unsafe fn complete(&self, result: i32, flags: u32) -> Option<Waker>;
     /// See [`Finisher::refuse`].
     ///
     /// # Safety
@@ -182,7 +187,7 @@ impl<O: Backends> Flying for Shared<O> {
             })
     }
 
-    unsafe fn complete(&self, result: i32) -> Option<Waker> {
+    unsafe fn complete(&self, result: i32, _flags: u32) -> Option<Waker> {
         // SAFETY: the caller's promise.
         unsafe { self.finish(Outcome::Kernel(result)) }
     }
@@ -215,10 +220,15 @@ impl Finisher {
         &*self.0
     }
 
-    /// The last completion has come with `result`. Returns whom to wake.
-    pub(crate) fn complete(self, result: i32) -> Option<Waker> {
+    /// What it finishes, to be told of a completion that is not the last.
+    pub(crate) fn share(&self) -> Arc<dyn Flying> {
+        self.0.clone()
+    }
+
+    /// The last completion has come with `result` and `flags`. Returns whom to wake.
+    pub(crate) fn complete(self, result: i32, flags: u32) -> Option<Waker> {
         // SAFETY: this is the one finisher, and it is gone after this.
-        unsafe { self.0.complete(result) }
+        unsafe { self.0.complete(result, flags) }
     }
 
     /// The kernel did not take the request: it runs elsewhere, or not at all if nobody waits.

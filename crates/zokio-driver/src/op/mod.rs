@@ -16,6 +16,8 @@
 
 pub mod net;
 pub mod plane;
+#[cfg(target_os = "linux")]
+pub mod shots;
 pub mod table;
 
 pub(crate) mod flying;

@@ -43,10 +43,12 @@ pub enum Kind {
     Link,
     /// Make a symbolic link.
     Symlink,
+    /// Accept connections, until told otherwise.
+    Accept,
 }
 
 /// How many kinds there are.
-pub const KINDS: usize = Kind::Symlink as usize + 1;
+pub const KINDS: usize = Kind::Accept as usize + 1;
 
 /// What becomes of an operation whose future is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,8 @@ pub enum Cancel {
     Never,
     /// It is cancelled, best effort, if it may wait without bound: on a pipe, a terminal, a device.
     IfUnbounded,
+    /// It is cancelled: it would go on for ever.
+    Always,
 }
 
 /// What runs an operation that the ring does not run.
@@ -62,6 +66,8 @@ pub enum Cancel {
 pub enum Fallback {
     /// A thread of the blocking pool.
     Offload,
+    /// The crates above: they wait until the socket is ready.
+    Readiness,
 }
 
 /// What is known of a kind of operation.
@@ -86,6 +92,7 @@ pub struct Row {
 /// Opcodes of the kernel's interface, which never change.
 mod code {
     pub(super) const FSYNC: u8 = 3;
+    pub(super) const ACCEPT: u8 = 13;
     pub(super) const OPENAT: u8 = 18;
     pub(super) const CLOSE: u8 = 19;
     pub(super) const STATX: u8 = 21;
@@ -124,6 +131,15 @@ const fn unbounded(row: Row) -> Row {
     }
 }
 
+/// An operation with many completions.
+const fn many(row: Row) -> Row {
+    Row {
+        cancel: Cancel::Always,
+        fallback: Fallback::Readiness,
+        ..row
+    }
+}
+
 /// The table.
 pub const TABLE: [Row; KINDS] = [
     unbounded(row(Kind::Open, "open", code::OPENAT)),
@@ -139,6 +155,7 @@ pub const TABLE: [Row; KINDS] = [
     row(Kind::Mkdir, "mkdir", code::MKDIRAT),
     row(Kind::Link, "link", code::LINKAT),
     row(Kind::Symlink, "symlink", code::SYMLINKAT),
+    many(on_file(Kind::Accept, "accept", code::ACCEPT)),
 ];
 
 impl Kind {

@@ -299,14 +299,19 @@ impl Lane {
     }
 
     fn retire<S: WakeSink>(&self, completion: &Completion, sink: &mut S) {
-        // An operation retires on its last completion only. None of ours has more than one today.
+        // An operation retires on its last completion only.
         if cqueue::more(completion.flags) {
+            let flying = self.slots.look_up(completion.name, Finisher::share);
+            let waker = flying.and_then(|it| it.progress(completion.result, completion.flags));
+            if let Some(waker) = waker {
+                sink.wake(waker);
+            }
             return;
         }
         let Some(finisher) = self.slots.retire(completion.name) else {
             return;
         };
-        if let Some(waker) = finisher.complete(completion.result) {
+        if let Some(waker) = finisher.complete(completion.result, completion.flags) {
             sink.wake(waker);
         }
     }

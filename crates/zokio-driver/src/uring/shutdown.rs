@@ -1,14 +1,15 @@
 //! The end of a lane: nothing new, what changes nothing is cancelled, the rest is waited for.
 //!
 //! 1. The mailbox closes; what it holds is submitted, since writes that were asked for are to happen.
-//! 2. Reads and opens are cancelled: they may wait for ever, and nothing is lost with them.
+//! 2. Reads, opens and what has many completions are cancelled: they may wait for ever, and nothing is
+//!    lost with them.
 //! 3. Completions are reaped until nothing is in flight, within a bound.
 //! 4. What the kernel has not taken by then runs elsewhere: nobody waits for ever.
 //! 5. What it has taken is leaked, never freed: the kernel may yet write to it.
 #![allow(unsafe_code)]
 
 use super::lane::Lane;
-use crate::op::table::Kind;
+use crate::op::table::{Cancel, Kind};
 use std::os::fd::RawFd;
 use std::time::Duration;
 use zokio_base::clock::real_now;
@@ -36,7 +37,8 @@ impl Lane {
         }
         // Best effort: what cannot be cancelled is waited for.
         let _ = self.cancel_where(|finisher| {
-            matches!(finisher.flying().row().kind, Kind::Read | Kind::Open)
+            let row = finisher.flying().row();
+            matches!(row.kind, Kind::Read | Kind::Open) || row.cancel == Cancel::Always
         });
         let start = real_now();
         while self.in_flight() > 0 && real_now().duration_since(start) < grace {

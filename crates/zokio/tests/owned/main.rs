@@ -10,6 +10,7 @@ mod ledger;
 #[path = "../cancel/memory.rs"]
 mod memory;
 
+mod accept;
 mod datagrams;
 mod files;
 mod splice;

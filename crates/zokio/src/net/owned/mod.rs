@@ -6,6 +6,8 @@
 //!   that can be dropped in the middle and gone on with.
 //! - [`UdpLane`] receives and sends many datagrams at once; the kernel joins and splits them where it
 //!   can (`UDP_GRO`, `UDP_SEGMENT`).
+//! - [`Incoming`] takes the connections of a listener: where there is a ring, the kernel accepts them
+//!   as they come.
 //!
 //! None of this is in Tokio's API. Each works on every system, with the same results: where the
 //! system has no such call, the bytes are read and written one buffer or one datagram at a time.
@@ -39,6 +41,7 @@
 //! ```
 
 mod datagrams;
+mod incoming;
 mod send_file;
 mod socket;
 mod splice;
@@ -46,6 +49,7 @@ mod splice;
 mod tests;
 
 pub use datagrams::{Datagram, Datagrams, RecvBatch, SendBatch, UdpLane};
+pub use incoming::Incoming;
 pub use send_file::{SendFile, sendfile};
 pub use socket::StreamSocket;
 pub use splice::{Splice, splice_bidirectional};

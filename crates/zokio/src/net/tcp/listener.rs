@@ -71,6 +71,12 @@ impl TcpListener {
         self.accepted(accepted)
     }
 
+    /// The driver that the listener is tied to.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn driver_handle(&self) -> &zokio_driver::DriverHandle {
+        self.io.driver()
+    }
+
     fn accepted(
         &self,
         (stream, peer): (mio::net::TcpStream, SocketAddr),

@@ -89,7 +89,7 @@ impl TcpStream {
 
     /// A stream that belongs to the driver of the listener that accepted it. It has room to send,
     /// and often the peer has already sent something.
-    pub(super) fn accepted(
+    pub(crate) fn accepted(
         stream: mio::net::TcpStream,
         driver: &DriverHandle,
     ) -> io::Result<TcpStream> {
