@@ -69,7 +69,8 @@ pub(super) fn find(name: &str) -> Option<&'static Suite> {
     SUITES.iter().find(|suite| suite.package == name)
 }
 
-/// Makes the scratch package anew and checks its graph; returns its folder.
+/// Brings the scratch package up to date and checks its graph; returns its folder. What is right already
+/// is left alone, so that Cargo builds only what has changed.
 pub(super) fn prepare(suite: &Suite, over: Over) -> Result<PathBuf, String> {
     let package = fetch(suite)?;
     let folder = suite_folder(suite).join(match over {
@@ -77,17 +78,18 @@ pub(super) fn prepare(suite: &Suite, over: Over) -> Result<PathBuf, String> {
         Over::RealTokio => "real",
     });
     let io = |e: std::io::Error| format!("{}: {e}", folder.display());
-    let _ = fs::remove_dir_all(folder.join("tests"));
     fs::create_dir_all(folder.join("src")).map_err(io)?;
-    copy_folder(&package.folder().join("tests"), &folder.join("tests"))?;
-    fs::write(folder.join("src/lib.rs"), "//! Hosts tests.\n").map_err(io)?;
-    fs::write(folder.join("Cargo.toml"), manifest(suite, &package, over)).map_err(io)?;
+    mirror_folder(&package.folder().join("tests"), &folder.join("tests"))?;
+    update(&folder.join("src/lib.rs"), b"//! Hosts tests.\n")?;
+    update(
+        &folder.join("Cargo.toml"),
+        manifest(suite, &package, over).as_bytes(),
+    )?;
     if over == Over::Facade {
-        fs::write(
-            folder.join("tests").join(format!("{MARKER}.rs")),
-            MARKER_TEST,
-        )
-        .map_err(io)?;
+        update(
+            &folder.join("tests").join(marker_file()),
+            MARKER_TEST.as_bytes(),
+        )?;
         assert_graph(&folder)?;
     }
     Ok(folder)
@@ -111,19 +113,43 @@ fn fetch(suite: &Suite) -> Result<Package, String> {
         .ok_or_else(|| format!("{} {} was not fetched", suite.package, suite.version))
 }
 
-fn copy_folder(from: &Path, to: &Path) -> Outcome {
+fn marker_file() -> String {
+    format!("{MARKER}.rs")
+}
+
+/// Makes `to` hold what `from` holds, and the marker.
+fn mirror_folder(from: &Path, to: &Path) -> Outcome {
     let io = |e: std::io::Error| format!("copying {}: {e}", from.display());
     fs::create_dir_all(to).map_err(io)?;
+    for entry in fs::read_dir(to).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let path = entry.path();
+        if path.is_dir() {
+            if !from.join(entry.file_name()).is_dir() {
+                fs::remove_dir_all(path).map_err(io)?;
+            }
+        } else if !from.join(entry.file_name()).is_file() && entry.file_name() != *marker_file() {
+            fs::remove_file(path).map_err(io)?;
+        }
+    }
     for entry in fs::read_dir(from).map_err(io)? {
         let entry = entry.map_err(io)?;
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         if source.is_dir() {
-            copy_folder(&source, &target)?;
+            mirror_folder(&source, &target)?;
         } else {
-            fs::copy(&source, &target).map_err(io)?;
+            update(&target, &fs::read(&source).map_err(io)?)?;
         }
     }
     Ok(())
+}
+
+/// Writes a file unless it holds `contents` already.
+fn update(path: &Path, contents: &[u8]) -> Outcome {
+    if fs::read(path).is_ok_and(|there| there == contents) {
+        return Ok(());
+    }
+    fs::write(path, contents).map_err(|e| format!("{}: {e}", path.display()))
 }
 
 /// The host's manifest. The address in it is asked for by tests that read `Cargo.toml`.
@@ -337,5 +363,34 @@ mod tests {
         assert!(!text.contains("loom"));
         assert!(text.contains("[patch.crates-io]"));
         assert!(!manifest(find("tokio").unwrap(), package, Over::RealTokio).contains("[patch"));
+    }
+    #[test]
+    fn a_mirror_touches_only_what_differs() {
+        let root = std::env::temp_dir().join(format!("zokio-mirror-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        let (from, to) = (root.join("from"), root.join("to"));
+        fs::create_dir_all(from.join("support")).unwrap();
+        fs::create_dir_all(to.join("gone")).unwrap();
+        fs::write(from.join("same.rs"), "same").unwrap();
+        fs::write(from.join("other.rs"), "new").unwrap();
+        fs::write(from.join("support/new.rs"), "new").unwrap();
+        for (name, text) in [("same.rs", "same"), ("other.rs", "old"), ("gone.rs", "old")] {
+            fs::write(to.join(name), text).unwrap();
+        }
+        fs::write(to.join(marker_file()), MARKER_TEST).unwrap();
+        let time = |name: &str| fs::metadata(to.join(name)).unwrap().modified().unwrap();
+        let long_ago = std::time::SystemTime::UNIX_EPOCH;
+        for name in ["same.rs", "other.rs"] {
+            let file = fs::File::options().write(true).open(to.join(name)).unwrap();
+            file.set_modified(long_ago).unwrap();
+        }
+        mirror_folder(&from, &to).unwrap();
+        assert_eq!(time("same.rs"), long_ago);
+        assert_ne!(time("other.rs"), long_ago);
+        assert_eq!(fs::read(to.join("other.rs")).unwrap(), b"new");
+        assert_eq!(fs::read(to.join("support/new.rs")).unwrap(), b"new");
+        assert!(to.join(marker_file()).exists());
+        assert!(!to.join("gone").exists() && !to.join("gone.rs").exists());
+        fs::remove_dir_all(&root).unwrap();
     }
 }
