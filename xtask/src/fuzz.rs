@@ -21,7 +21,7 @@ const INPUT_LEN_MAX: usize = 768;
 /// Beyond its time a target gets so long to start and to end.
 const SLACK: Duration = Duration::from_secs(300);
 /// Where the models are.
-const CRATES: &[&str] = &["zokio-driver", "zokio-sched", "zokio-time"];
+const CRATES: &[&str] = &["zokio-driver", "zokio-sched", "zokio-sync", "zokio-time"];
 
 struct Options {
     seconds: u64,

@@ -34,6 +34,10 @@ mod bounded;
 mod chan;
 mod core;
 pub mod error;
+// The fuzzer's door.
+#[cfg(all(any(fuzzing, test), not(any(loom, shuttle))))]
+#[doc(hidden)]
+pub mod fuzz;
 mod half;
 #[cfg(all(test, loom))]
 mod model;
