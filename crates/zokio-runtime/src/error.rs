@@ -14,6 +14,12 @@ pub(crate) const NESTED: &str = "Cannot start a runtime from within a runtime. T
      future instead of blocking on it.";
 
 /// Why there is no current runtime. See [`Handle::try_current`](crate::Handle::try_current).
+///
+/// # Examples
+/// ```
+/// let error = zokio_runtime::Handle::try_current().unwrap_err();
+/// println!("{error}");
+/// ```
 #[derive(Debug)]
 pub struct TryCurrentError {
     kind: Kind,
@@ -33,11 +39,23 @@ impl TryCurrentError {
     }
 
     /// Whether the thread is inside of no runtime.
+    ///
+    /// # Examples
+    /// ```
+    /// let error = zokio_runtime::Handle::try_current().unwrap_err();
+    /// assert!(error.is_missing_context());
+    /// ```
     pub fn is_missing_context(&self) -> bool {
         self.kind == Kind::NoContext
     }
 
     /// Whether the thread is being torn down and its locals are gone.
+    ///
+    /// # Examples
+    /// ```
+    /// let error = zokio_runtime::Handle::try_current().unwrap_err();
+    /// assert!(!error.is_thread_local_destroyed());
+    /// ```
     pub fn is_thread_local_destroyed(&self) -> bool {
         self.kind == Kind::ThreadLocalDestroyed
     }

@@ -68,6 +68,14 @@ impl Services for Inner {
 ///
 /// A handle does not keep the runtime running: once the [`Runtime`](crate::Runtime) is dropped, new
 /// tasks are cancelled at once.
+///
+/// # Examples
+/// ```
+/// let runtime = zokio_runtime::Runtime::new().unwrap();
+/// let handle = runtime.handle().clone();
+/// let thread = std::thread::spawn(move || handle.block_on(async { 42 }));
+/// assert_eq!(thread.join().unwrap(), 42);
+/// ```
 #[derive(Clone)]
 pub struct Handle {
     pub(crate) inner: Arc<Inner>,
@@ -88,6 +96,14 @@ impl fmt::Debug for Handle {
 }
 
 /// Which kind of scheduler a runtime has.
+///
+/// # Examples
+/// ```
+/// use zokio_runtime::{Builder, RuntimeFlavor};
+///
+/// let runtime = Builder::new_current_thread().build().unwrap();
+/// assert_eq!(runtime.handle().runtime_flavor(), RuntimeFlavor::CurrentThread);
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RuntimeFlavor {
@@ -98,6 +114,17 @@ pub enum RuntimeFlavor {
 }
 
 /// Makes a runtime the current one of the thread until it is dropped. See [`Handle::enter`].
+///
+/// # Examples
+/// ```
+/// use zokio_runtime::{Handle, Runtime};
+///
+/// let runtime = Runtime::new().unwrap();
+/// let guard = runtime.enter();
+/// assert!(Handle::try_current().is_ok());
+/// drop(guard);
+/// assert!(Handle::try_current().is_err());
+/// ```
 #[derive(Debug)]
 #[must_use = "Creating and dropping a guard does nothing"]
 pub struct EnterGuard<'a> {
@@ -135,6 +162,15 @@ impl Handle {
     ///
     /// # Panics
     /// Outside of a runtime. [`try_current`](Self::try_current) returns an error instead.
+    ///
+    /// # Examples
+    /// ```
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let handle = zokio_runtime::Handle::current();
+    /// assert_eq!(handle.spawn(async { 42 }).await.unwrap(), 42);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn current() -> Self {
         match Self::try_current() {
@@ -147,6 +183,17 @@ impl Handle {
     ///
     /// # Errors
     /// Outside of a runtime, and on a thread that is being torn down.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::Handle;
+    ///
+    /// assert!(Handle::try_current().unwrap_err().is_missing_context());
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// assert!(Handle::try_current().is_ok());
+    /// # });
+    /// ```
     pub fn try_current() -> Result<Self, TryCurrentError> {
         context::with_services(|services| {
             let services = services.ok_or_else(TryCurrentError::no_context)?;
@@ -159,6 +206,13 @@ impl Handle {
     /// Spawns a task onto the runtime. It runs whether or not the handle it returns is awaited.
     ///
     /// After the runtime's shutdown the task is cancelled at once.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// let task = runtime.handle().spawn(async { 42 });
+    /// assert_eq!(runtime.block_on(task).unwrap(), 42);
+    /// ```
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -170,6 +224,13 @@ impl Handle {
 
     /// Runs a closure that may block on a thread of the runtime's pool. See
     /// [`spawn_blocking`](crate::spawn_blocking).
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// let task = runtime.handle().spawn_blocking(|| 42);
+    /// assert_eq!(runtime.block_on(task).unwrap(), 42);
+    /// ```
     #[track_caller]
     pub fn spawn_blocking<F, R>(&self, func: F) -> JoinHandle<R>
     where
@@ -187,6 +248,12 @@ impl Handle {
     ///
     /// # Panics
     /// If the future does, and if the thread is driving a runtime's tasks already.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// assert_eq!(runtime.handle().block_on(async { 42 }), 42);
+    /// ```
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         // The thread runs this future only, whatever the runtime's kind: it may block in place.
@@ -196,6 +263,14 @@ impl Handle {
     }
 
     /// Which kind of scheduler the runtime has.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::{Runtime, RuntimeFlavor};
+    ///
+    /// let runtime = Runtime::new().unwrap();
+    /// assert_eq!(runtime.handle().runtime_flavor(), RuntimeFlavor::MultiThread);
+    /// ```
     pub fn runtime_flavor(&self) -> RuntimeFlavor {
         match self.inner.scheduler.is_multi_thread() {
             true => RuntimeFlavor::MultiThread,
@@ -204,16 +279,35 @@ impl Handle {
     }
 
     /// The runtime's identity.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// let other = zokio_runtime::Runtime::new().unwrap();
+    /// assert_ne!(runtime.handle().id(), other.handle().id());
+    /// ```
     pub fn id(&self) -> Id {
         self.inner.id
     }
 
     /// The runtime's name, if the builder gave it one.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_current_thread().build().unwrap();
+    /// assert_eq!(runtime.handle().name(), None);
+    /// ```
     pub fn name(&self) -> Option<&str> {
         self.inner.name.as_deref()
     }
 
     /// What the runtime has done so far.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// assert_eq!(runtime.handle().metrics().num_alive_tasks(), 0);
+    /// ```
     pub fn metrics(&self) -> RuntimeMetrics {
         RuntimeMetrics::new(self.clone())
     }

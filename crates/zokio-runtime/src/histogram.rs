@@ -363,6 +363,14 @@ impl LogHistogramBuilder {
 }
 
 /// Why there is no such histogram. See [`LogHistogramBuilder::max_buckets`].
+///
+/// # Examples
+/// ```
+/// use zokio_runtime::LogHistogram;
+///
+/// let error = LogHistogram::builder().max_buckets(1).unwrap_err();
+/// assert_eq!(error.to_string(), "this histogram takes 119 buckets");
+/// ```
 #[derive(Debug)]
 pub enum InvalidHistogramConfiguration {
     /// It takes more buckets than were allowed.

@@ -5,6 +5,12 @@ use std::num::NonZeroU64;
 use zokio_base::sync::std_atomic::{AtomicU64, Ordering};
 
 /// An opaque name for a runtime, unique among all runtimes of the process that run at the time.
+///
+/// # Examples
+/// ```
+/// let runtime = zokio_runtime::Runtime::new().unwrap();
+/// println!("runtime {}", runtime.handle().id());
+/// ```
 #[derive(Clone, Copy, Debug, Hash, Eq, PartialEq)]
 pub struct Id(NonZeroU64);
 

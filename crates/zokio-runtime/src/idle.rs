@@ -5,6 +5,13 @@ use zokio_time::Instant;
 
 /// What a runtime that has nothing to do at the moment waits for. See
 /// [`Runtime::run_until_idle`](crate::Runtime::run_until_idle).
+///
+/// # Examples
+/// ```
+/// let runtime = zokio_runtime::Builder::new_current_thread().build().unwrap();
+/// let idle = runtime.run_until_idle();
+/// assert_eq!(idle.next_timer(), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Idle {
     next_timer: Option<Instant>,

@@ -22,6 +22,15 @@ const OTHER_THREAD: &str = "Local tasks can only be spawned on a LocalRuntime fr
      runtime was created on";
 
 /// Options of a [`LocalRuntime`]. There are none yet.
+///
+/// # Examples
+/// ```
+/// use zokio_runtime::{Builder, LocalOptions};
+///
+/// let options = LocalOptions::default();
+/// let runtime = Builder::new_current_thread().build_local(options).unwrap();
+/// assert_eq!(runtime.block_on(async { 42 }), 42);
+/// ```
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct LocalOptions {
@@ -51,6 +60,13 @@ impl LocalRuntime {
     ///
     /// # Errors
     /// If the system gives no descriptors.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::LocalRuntime::new()?;
+    /// assert_eq!(runtime.block_on(async { 42 }), 42);
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn new() -> io::Result<Self> {
         Builder::new_current_thread()
             .enable_all()
@@ -68,11 +84,26 @@ impl LocalRuntime {
     }
 
     /// The handle of this runtime. It may go to other threads, and spawns futures that are `Send`.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::LocalRuntime::new().unwrap();
+    /// let task = runtime.handle().spawn(async { 42 });
+    /// assert_eq!(runtime.block_on(task).unwrap(), 42);
+    /// ```
     pub fn handle(&self) -> &Handle {
         self.runtime.handle()
     }
 
     /// Spawns a future that stays on this thread.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::LocalRuntime::new().unwrap();
+    /// let answer = std::rc::Rc::new(42);
+    /// let task = runtime.spawn_local(async move { *answer });
+    /// assert_eq!(runtime.block_on(task).unwrap(), 42);
+    /// ```
     #[track_caller]
     pub fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -89,6 +120,13 @@ impl LocalRuntime {
 
     /// Runs a closure that may block on a thread of the pool. See
     /// [`spawn_blocking`](crate::spawn_blocking).
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::LocalRuntime::new().unwrap();
+    /// let task = runtime.spawn_blocking(|| 42);
+    /// assert_eq!(runtime.block_on(task).unwrap(), 42);
+    /// ```
     #[track_caller]
     pub fn spawn_blocking<F, R>(&self, func: F) -> JoinHandle<R>
     where
@@ -102,6 +140,14 @@ impl LocalRuntime {
     ///
     /// # Panics
     /// If the future does, and if the thread is driving a runtime's tasks already.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::LocalRuntime::new().unwrap();
+    /// let answer = std::rc::Rc::new(42);
+    /// let task = async { zokio_runtime::spawn_local(async move { *answer }).await.unwrap() };
+    /// assert_eq!(runtime.block_on(task), 42);
+    /// ```
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         // What is spawned inside belongs here, not to a local set that is entered outside.
@@ -136,21 +182,50 @@ impl LocalRuntime {
 
     /// Makes this the current runtime of the thread until the guard is dropped. See
     /// [`Handle::enter`].
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::LocalRuntime::new().unwrap();
+    /// let guard = runtime.enter();
+    /// let task = zokio_runtime::spawn_local(async { 42 });
+    /// drop(guard);
+    /// assert_eq!(runtime.block_on(task).unwrap(), 42);
+    /// ```
     pub fn enter(&self) -> EnterGuard<'_> {
         self.runtime.enter()
     }
 
     /// What the runtime has done so far.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::LocalRuntime::new().unwrap();
+    /// assert_eq!(runtime.metrics().num_workers(), 1);
+    /// ```
     pub fn metrics(&self) -> RuntimeMetrics {
         self.runtime.metrics()
     }
 
     /// See [`Runtime::shutdown_timeout`].
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::LocalRuntime::new().unwrap();
+    /// runtime.spawn_local(std::future::pending::<()>());
+    /// runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    /// ```
     pub fn shutdown_timeout(self, duration: Duration) {
         self.runtime.shutdown_timeout(duration);
     }
 
     /// See [`Runtime::shutdown_background`].
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::LocalRuntime::new().unwrap();
+    /// runtime.spawn_local(std::future::pending::<()>());
+    /// runtime.shutdown_background();
+    /// ```
     pub fn shutdown_background(self) {
         self.runtime.shutdown_background();
     }

@@ -53,6 +53,13 @@ impl Runtime {
     ///
     /// # Errors
     /// If the system gives no threads or descriptors.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Runtime::new()?;
+    /// assert_eq!(runtime.block_on(async { 42 }), 42);
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn new() -> io::Result<Self> {
         Builder::new_multi_thread().enable_all().build()
     }
@@ -65,6 +72,13 @@ impl Runtime {
     }
 
     /// The handle of this runtime.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// let task = runtime.handle().spawn(async { 42 });
+    /// assert_eq!(runtime.block_on(task).unwrap(), 42);
+    /// ```
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
@@ -88,6 +102,13 @@ impl Runtime {
 
     /// Runs a closure that may block on a thread of the pool. See
     /// [`spawn_blocking`](crate::spawn_blocking).
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// let task = runtime.spawn_blocking(|| 42);
+    /// assert_eq!(runtime.block_on(task).unwrap(), 42);
+    /// ```
     #[track_caller]
     pub fn spawn_blocking<F, R>(&self, func: F) -> JoinHandle<R>
     where
@@ -102,6 +123,15 @@ impl Runtime {
     ///
     /// # Panics
     /// If the future does, and if the thread is driving a runtime's tasks already.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// let answer = runtime.block_on(async {
+    ///     zokio_runtime::spawn(async { 42 }).await.unwrap()
+    /// });
+    /// assert_eq!(answer, 42);
+    /// ```
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         if self.handle.inner.scheduler.is_multi_thread() {
@@ -165,11 +195,26 @@ impl Runtime {
 
     /// Makes this the current runtime of the thread until the guard is dropped. See
     /// [`Handle::enter`].
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// let guard = runtime.enter();
+    /// let task = zokio_runtime::spawn(async { 42 });
+    /// drop(guard);
+    /// assert_eq!(runtime.block_on(task).unwrap(), 42);
+    /// ```
     pub fn enter(&self) -> EnterGuard<'_> {
         self.handle.enter()
     }
 
     /// What the runtime has done so far.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// println!("{} workers", runtime.metrics().num_workers());
+    /// ```
     pub fn metrics(&self) -> RuntimeMetrics {
         self.handle.metrics()
     }
@@ -194,6 +239,13 @@ impl Runtime {
 
     /// Shuts the runtime down without waiting for anything: may be called anywhere. Threads end by
     /// themselves when what they run returns.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// // A runtime may be dropped like this inside of another one.
+    /// runtime.shutdown_background();
+    /// ```
     pub fn shutdown_background(self) {
         self.shutdown_timeout(Duration::ZERO);
     }

@@ -20,6 +20,14 @@ pub struct RngSeed(u64);
 
 impl RngSeed {
     /// The seed that these bytes determine: the same ones give the same seed, everywhere.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::{Builder, RngSeed};
+    ///
+    /// let runtime = Builder::new_multi_thread().rng_seed(RngSeed::from_bytes(b"7")).build().unwrap();
+    /// # drop(runtime);
+    /// ```
     pub fn from_bytes(bytes: &[u8]) -> Self {
         // FNV-1a: spreads, and is defined by its constants. The generator mixes the rest.
         const BASIS: u64 = 0xCBF2_9CE4_8422_2325;

@@ -9,6 +9,15 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 /// Can cancel a task, from anywhere, without being able to wait for it.
 ///
 /// Dropping the handle does not affect the task, but keeps its memory until then.
+///
+/// # Examples
+/// ```
+/// # async fn demo(abort: zokio_task::AbortHandle) {
+/// if !abort.is_finished() {
+///     abort.abort();
+/// }
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct AbortHandle(TaskRef);
 
@@ -24,16 +33,39 @@ impl AbortHandle {
     /// handle yields a cancelled [`JoinError`](crate::JoinError).
     ///
     /// A task that completes first is not affected. Blocking work that has begun is not either.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn demo(abort: zokio_task::AbortHandle) {
+    /// abort.abort();
+    /// # }
+    /// ```
     pub fn abort(&self) {
         harness::abort(&self.0);
     }
 
     /// Whether the task has ended.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn demo(abort: zokio_task::AbortHandle) {
+    /// while !abort.is_finished() {
+    ///     std::thread::yield_now();
+    /// }
+    /// # }
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.0.state().load().is_complete()
     }
 
     /// Which task it is.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn demo(abort: zokio_task::AbortHandle) {
+    /// println!("task {}", abort.id());
+    /// # }
+    /// ```
     pub fn id(&self) -> Id {
         self.0.id()
     }

@@ -69,6 +69,18 @@ pub fn stop() -> Budget {
 }
 
 /// Whether the current task has budget left. True outside of a task.
+///
+/// # Examples
+/// ```
+/// use zokio_task::coop;
+///
+/// # async fn demo(mut items: Vec<u32>) {
+/// // Work in pieces, for as long as this poll may go on.
+/// while coop::has_budget_remaining() && items.pop().is_some() {
+///     coop::consume_budget().await;
+/// }
+/// # }
+/// ```
 #[inline]
 pub fn has_budget_remaining() -> bool {
     context::budget().has_remaining()
@@ -76,6 +88,18 @@ pub fn has_budget_remaining() -> bool {
 
 /// Gives the unit back when it is dropped, unless [`made_progress`](Self::made_progress) was
 /// called: an operation that turns out to be pending costs nothing.
+///
+/// # Examples
+/// ```
+/// use std::task::{Context, Poll, Waker};
+/// use zokio_task::coop;
+///
+/// let mut cx = Context::from_waker(Waker::noop());
+/// if let Poll::Ready(unit) = coop::poll_proceed(&mut cx) {
+///     // Nothing was done: the unit is given back.
+///     drop(unit);
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct RestoreOnPending {
@@ -86,6 +110,24 @@ pub struct RestoreOnPending {
 
 impl RestoreOnPending {
     /// The operation did something: the unit is spent.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::task::{Context, Poll, ready};
+    /// use zokio_task::coop;
+    ///
+    /// fn poll_take(cx: &mut Context<'_>, ready_items: &mut Vec<u32>) -> Poll<u32> {
+    ///     let unit = ready!(coop::poll_proceed(cx));
+    ///     match ready_items.pop() {
+    ///         Some(item) => {
+    ///             unit.made_progress();
+    ///             Poll::Ready(item)
+    ///         }
+    ///         // The unit is given back.
+    ///         None => Poll::Pending,
+    ///     }
+    /// }
+    /// ```
     #[inline]
     pub fn made_progress(&self) {
         self.before.set(Budget::unlimited());
@@ -104,6 +146,19 @@ impl Drop for RestoreOnPending {
 
 /// Takes one unit of the budget, or returns `Pending` if none is left; the task is then woken again
 /// once the others had their turn.
+///
+/// # Examples
+/// ```
+/// use std::task::{Context, Poll, Waker};
+/// use zokio_task::coop;
+///
+/// let mut cx = Context::from_waker(Waker::noop());
+/// // Outside of a task there is no limit.
+/// let Poll::Ready(unit) = coop::poll_proceed(&mut cx) else {
+///     panic!("a unit is left")
+/// };
+/// unit.made_progress();
+/// ```
 #[inline]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
     let before = context::budget();

@@ -8,6 +8,15 @@ use std::fmt;
 use std::io;
 
 /// A task did not end with an output: it was cancelled or it panicked.
+///
+/// # Examples
+/// ```
+/// # async fn demo(task: zokio_task::JoinHandle<u32>) {
+/// if let Err(error) = task.await {
+///     eprintln!("task {}: {error}", error.id());
+/// }
+/// # }
+/// ```
 pub struct JoinError {
     id: Id,
     repr: Repr,
@@ -53,11 +62,29 @@ impl JoinError {
     }
 
     /// Whether the task was cancelled: aborted, or ended by its runtime's shutdown.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn demo(error: zokio_task::JoinError) {
+    /// if error.is_cancelled() {
+    ///     println!("aborted, or the runtime has ended");
+    /// }
+    /// # }
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         matches!(self.repr, Repr::Cancelled)
     }
 
     /// Whether the task panicked.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn demo(error: zokio_task::JoinError) {
+    /// if error.is_panic() {
+    ///     std::panic::resume_unwind(error.into_panic());
+    /// }
+    /// # }
+    /// ```
     pub fn is_panic(&self) -> bool {
         matches!(self.repr, Repr::Panicked(_))
     }
@@ -68,6 +95,15 @@ impl JoinError {
     /// # Panics
     /// If the task did not panic. [`is_panic`](Self::is_panic) tells;
     /// [`try_into_panic`](Self::try_into_panic) does not panic.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn demo(error: zokio_task::JoinError) {
+    /// if error.is_panic() {
+    ///     std::panic::resume_unwind(error.into_panic());
+    /// }
+    /// # }
+    /// ```
     #[track_caller]
     pub fn into_panic(self) -> Box<dyn Any + Send + 'static> {
         self.try_into_panic()
@@ -78,6 +114,15 @@ impl JoinError {
     ///
     /// # Errors
     /// The error itself, if the task did not panic.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn demo(error: zokio_task::JoinError) {
+    /// if let Ok(payload) = error.try_into_panic() {
+    ///     std::panic::resume_unwind(payload);
+    /// }
+    /// # }
+    /// ```
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
         match self.repr {
             Repr::Panicked(payload) => Ok(*payload.0),
@@ -86,6 +131,13 @@ impl JoinError {
     }
 
     /// Which task it was.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn demo(error: zokio_task::JoinError) {
+    /// eprintln!("task {} has failed", error.id());
+    /// # }
+    /// ```
     pub fn id(&self) -> Id {
         self.id
     }

@@ -24,6 +24,14 @@ std::thread_local! {
 ///
 /// An id is not reused after its task has ended. It says nothing about the order in which tasks
 /// were spawned.
+///
+/// # Examples
+/// ```
+/// # async fn demo(left: zokio_task::JoinHandle<()>, right: zokio_task::JoinHandle<()>) {
+/// assert_ne!(left.id(), right.id());
+/// println!("tasks {} and {}", left.id(), right.id());
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Hash, Eq, PartialEq, Ord, PartialOrd)]
 pub struct Id(pub(crate) NonZeroU64);
 

@@ -28,6 +28,16 @@ use std::task::{Context, Poll, Waker, ready};
 ///
 /// # Panics
 /// If it is polled after it has yielded.
+///
+/// # Examples
+/// ```
+/// # async fn demo(task: zokio_task::JoinHandle<u32>) {
+/// match task.await {
+///     Ok(number) => println!("{number}"),
+///     Err(error) => println!("{error}"),
+/// }
+/// # }
+/// ```
 pub struct JoinHandle<T> {
     /// Invariant: the task's output is a `T`, and this is its only join handle.
     task: ManuallyDrop<TaskRef>,
@@ -60,22 +70,61 @@ impl<T> JoinHandle<T> {
     /// handle yields a cancelled [`JoinError`].
     ///
     /// A task that completes first is not affected. Blocking work that has begun is not either.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn demo(task: zokio_task::JoinHandle<u32>) {
+    /// task.abort();
+    /// if let Err(error) = task.await {
+    ///     assert!(error.is_cancelled());
+    /// }
+    /// # }
+    /// ```
     pub fn abort(&self) {
         harness::abort(&self.task);
     }
 
     /// Whether the task has ended.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn demo(task: zokio_task::JoinHandle<u32>) {
+    /// if task.is_finished() {
+    ///     // Does not wait.
+    ///     println!("{:?}", task.await);
+    /// }
+    /// # }
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.task.state().load().is_complete()
     }
 
     /// A handle that can abort the task and does not wait for it.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn demo(mut task: zokio_task::JoinHandle<u32>, limit: impl Future<Output = ()>) {
+    /// let abort = task.abort_handle();
+    /// let watch = async move {
+    ///     limit.await;
+    ///     abort.abort();
+    /// };
+    /// # drop(watch); let _ = &mut task;
+    /// # }
+    /// ```
     #[must_use = "abort handles do nothing unless `.abort` is called"]
     pub fn abort_handle(&self) -> AbortHandle {
         AbortHandle::new(TaskRef::clone(&self.task))
     }
 
     /// Which task it is.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn demo(task: zokio_task::JoinHandle<u32>) {
+    /// println!("task {}", task.id());
+    /// # }
+    /// ```
     pub fn id(&self) -> Id {
         self.task.id()
     }
