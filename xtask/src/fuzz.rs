@@ -221,7 +221,7 @@ fn progress_of(line: &str) -> Option<(u64, u64)> {
 /// Adds to the kept corpus what reaches edges that it does not reach.
 fn keep(binaries: &Path, target: &str) -> Outcome {
     let mut merge = Command::new(binaries.join(target));
-    merge.args(["-merge=1", "-use_counters=0", "-detect_leaks=0"]);
+    merge.args(["-set_cover_merge=1", "-use_counters=0", "-detect_leaks=0"]);
     merge.arg(corpus(target)).arg(work("found", target)?);
     cmd::run(merge)
 }
