@@ -22,7 +22,6 @@ pub mod table;
 
 pub(crate) mod flying;
 mod path;
-mod range;
 mod sys;
 
 mod close;
@@ -49,14 +48,14 @@ pub use mkdir::Mkdir;
 pub use open::{Open, OpenHow};
 pub use path::OpPath;
 pub use plane::Plane;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub use range::copy_range;
 pub use read::{Filled, Read};
 pub use remove::{Remove, Rmdir, Unlink};
 pub use rename::Rename;
 pub use statx::{FileKind, Stat, Statx};
 pub use symlink::Symlink;
 pub use sync::{Fdatasync, Fsync, SyncFile};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use sys::copy_range;
 pub use sys::{Speculated, now};
 pub use table::{Cancel, Kind, Row, TABLE};
 pub use write::{Sent, Write};

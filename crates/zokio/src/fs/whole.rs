@@ -2,6 +2,7 @@
 
 use super::open_options::open;
 use super::run;
+use std::fs::Metadata;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,17 +30,17 @@ const ROOM: usize = 32;
 /// ```
 pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     let file = Arc::new(open(path.as_ref(), OpenHow::reading()).await?);
-    let size = match now::file_metadata(&file) {
-        Speculated::Done(metadata) => metadata.ok(),
+    let len = match now::file_len(&file) {
+        Speculated::Done(len) => len,
         Speculated::NotNow | Speculated::Never => {
             let file = file.clone();
-            run::offload(move || file.metadata()).await.ok()
+            let metadata = run::offload(move || file.metadata()).await.ok();
+            metadata
+                .filter(Metadata::is_file)
+                .map(|metadata| metadata.len())
         }
     };
-    let (size, is_regular) = size.map_or((0, false), |metadata| {
-        let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
-        (size, metadata.is_file())
-    });
+    let size = usize::try_from(len.unwrap_or(0)).unwrap_or(usize::MAX);
     let mut bytes = Vec::new();
     bytes
         .try_reserve_exact(size.saturating_add(ROOM))
@@ -60,7 +61,7 @@ pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
         let count = filled.result?;
         bytes = filled.buf.ok_or_else(run::not_run)?;
         // A short read that ends at the known size has seen the end.
-        let at_size = is_regular && size > 0 && bytes.len() == size && count < asked;
+        let at_size = size > 0 && bytes.len() == size && count < asked;
         if count == 0 || at_size {
             return Ok(bytes);
         }

@@ -161,6 +161,11 @@ enum Nature {
 }
 
 fn nature_of(file: &File) -> Option<Nature> {
+    ask(file, libc::STATX_TYPE).map(|answer| nature(&answer))
+}
+
+/// What is known of an open file without asking whoever keeps its file system.
+fn ask(file: &File, what: libc::c_uint) -> Option<libc::statx> {
     let mut answer = MaybeUninit::<libc::statx>::zeroed();
     // SAFETY: the empty path means the descriptor, which is open; the answer has room.
     let result = unsafe {
@@ -169,7 +174,7 @@ fn nature_of(file: &File) -> Option<Nature> {
             file.as_raw_fd(),
             c"".as_ptr(),
             libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC,
-            libc::STATX_TYPE,
+            what,
             answer.as_mut_ptr(),
         )
     };
@@ -177,15 +182,22 @@ fn nature_of(file: &File) -> Option<Nature> {
         return None;
     }
     // SAFETY: zero bits are a valid `statx`, and the kernel wrote valid fields over them.
-    let answer = unsafe { answer.assume_init() };
-    let kind = u32::from(answer.stx_mode) & libc::S_IFMT;
-    Some(if answer.stx_dev_major == 0 {
+    Some(unsafe { answer.assume_init() })
+}
+
+fn kind_of(answer: &libc::statx) -> u32 {
+    u32::from(answer.stx_mode) & libc::S_IFMT
+}
+
+fn nature(answer: &libc::statx) -> Nature {
+    let kind = kind_of(answer);
+    if answer.stx_dev_major == 0 {
         Nature::Remote
     } else if kind == libc::S_IFREG || kind == libc::S_IFDIR {
         Nature::Plain
     } else {
         Nature::Special
-    })
+    }
 }
 
 /// Opens a file whose name is cached. `is_special` is set if opening it may wait without bound.
@@ -251,5 +263,16 @@ pub fn file_metadata(file: &File) -> Speculated<io::Result<Metadata>> {
     match nature_of(file) {
         Some(Nature::Plain | Nature::Special) => Speculated::Done(file.metadata()),
         Some(Nature::Remote) | None => Speculated::NotNow,
+    }
+}
+
+/// How long a regular file is. None of anything else.
+pub fn file_len(file: &File) -> Speculated<Option<u64>> {
+    match ask(file, libc::STATX_TYPE | libc::STATX_SIZE) {
+        Some(answer) if nature(&answer) != Nature::Remote => {
+            let is_regular = kind_of(&answer) == libc::S_IFREG;
+            Speculated::Done(is_regular.then_some(answer.stx_size))
+        }
+        _ => Speculated::NotNow,
     }
 }

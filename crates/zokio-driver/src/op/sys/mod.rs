@@ -7,6 +7,7 @@
 //! - `close(file)`, with the error that a plain drop would swallow;
 //! - `is_unbounded(file)`: whether reading or writing it may wait without bound;
 //! - `takes_offset(file, at)`: whether the ring would do the same there as the call;
+//! - `copy_range(from, to, len)`, on Linux only;
 //! - [`now`]: what can be done at once without waiting for a disk; everything answers
 //!   [`Speculated::NotNow`] where the system has no such calls. They came with the ring and are
 //!   offered where it is.
@@ -24,6 +25,11 @@ mod imp;
 #[cfg(windows)]
 #[path = "windows.rs"]
 mod imp;
+
+mod range;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use range::copy_range;
 
 pub(crate) use imp::{close, is_unbounded, read, takes_offset, write};
 

@@ -42,3 +42,8 @@ pub fn metadata(_path: &OpPath, _follow: bool) -> Speculated<io::Result<Metadata
 pub fn file_metadata(_file: &File) -> Speculated<io::Result<Metadata>> {
     Speculated::Never
 }
+
+/// Never tries.
+pub fn file_len(_file: &File) -> Speculated<Option<u64>> {
+    Speculated::Never
+}
