@@ -202,6 +202,12 @@ impl<T: Node> List<T> {
             }
             let (previous, next) = (links.previous, links.next);
             *links = Links::new();
+            // The node of another list would leave this one's ends pointing to freed memory. Models,
+            // which do not see that, look too.
+            if cfg!(any(debug_assertions, loom)) {
+                assert!(previous.is_some() || self.head == Some(node));
+                assert!(next.is_some() || self.tail == Some(node));
+            }
             match previous {
                 Some(previous) => T::links(previous).as_mut().next = next,
                 None => self.head = next,
