@@ -130,12 +130,12 @@ async fn drop_writes(config: Config, count: usize) {
         }
         end += (count * MARKED) as u64;
         expected.push((round as u8) | 1);
-        let gate = (!config.has_ring()).then(Gate::closed);
+        let mut gate = (!config.has_ring()).then(Gate::closed);
         if poll(future.as_mut(), &probe).is_pending() {
             match state {
                 State::Moved => drop(poll(future.as_mut(), &Probe::new())),
                 State::Woken | State::Partial => {
-                    drop(gate);
+                    drop(gate.take());
                     probe.woken().await;
                     if state == State::Partial {
                         let _ = poll(future.as_mut(), &probe);
@@ -145,6 +145,7 @@ async fn drop_writes(config: Config, count: usize) {
             }
         }
         drop(future);
+        drop(gate);
         if end > 8_000_000 {
             // Those that were begun are over.
             settle(&path, &expected, count).await;
