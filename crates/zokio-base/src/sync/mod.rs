@@ -38,6 +38,6 @@ pub use std::sync::{Arc, OnceLock, Weak};
 /// The standard library's atomics, for process-wide statics that lie outside every model.
 pub mod std_atomic {
     pub use std::sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+        AtomicBool, AtomicPtr, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
     };
 }

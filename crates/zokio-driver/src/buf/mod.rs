@@ -10,6 +10,8 @@
 //! 2. Bytes below `len` are initialised. Bytes up to `capacity` may be written to.
 #![allow(unsafe_code)]
 
+pub mod pool;
+
 use bytes::{Bytes, BytesMut};
 
 /// A buffer whose bytes an operation may read: one that owns them, wherever it is moved.

@@ -45,10 +45,12 @@ pub enum Kind {
     Symlink,
     /// Accept connections, until told otherwise.
     Accept,
+    /// Receive into buffers of a pool, until told otherwise.
+    Recv,
 }
 
 /// How many kinds there are.
-pub const KINDS: usize = Kind::Accept as usize + 1;
+pub const KINDS: usize = Kind::Recv as usize + 1;
 
 /// What becomes of an operation whose future is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +100,7 @@ mod code {
     pub(super) const STATX: u8 = 21;
     pub(super) const READ: u8 = 22;
     pub(super) const WRITE: u8 = 23;
+    pub(super) const RECV: u8 = 27;
     pub(super) const RENAMEAT: u8 = 35;
     pub(super) const UNLINKAT: u8 = 36;
     pub(super) const MKDIRAT: u8 = 37;
@@ -156,6 +159,7 @@ pub const TABLE: [Row; KINDS] = [
     row(Kind::Link, "link", code::LINKAT),
     row(Kind::Symlink, "symlink", code::SYMLINKAT),
     many(on_file(Kind::Accept, "accept", code::ACCEPT)),
+    many(on_file(Kind::Recv, "recv", code::RECV)),
 ];
 
 impl Kind {

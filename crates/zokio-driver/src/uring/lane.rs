@@ -36,6 +36,7 @@ use crate::op::plane::UnparkWorker;
 use io_uring::{cqueue, squeue};
 use std::collections::VecDeque;
 use std::fmt;
+use std::io;
 use std::os::fd::RawFd;
 use std::sync::{Arc, OnceLock};
 use zokio_base::park::WakeSink;
@@ -118,6 +119,27 @@ impl Lane {
     /// The ring's descriptor, to be watched for reading. None until an operation needed the ring.
     pub fn fd(&self) -> Option<RawFd> {
         self.ring().map(Ring::fd)
+    }
+
+    /// Registers an array of buffers under a name.
+    ///
+    /// # Safety
+    /// As [`Ring::register_buffers`].
+    pub(crate) unsafe fn register_buffers(
+        &self,
+        address: u64,
+        count: u16,
+        name: u16,
+    ) -> io::Result<()> {
+        let ring = self.ring().ok_or(io::ErrorKind::Unsupported)?;
+        // SAFETY: the caller's promise.
+        unsafe { ring.register_buffers(address, count, name) }
+    }
+
+    /// Takes back what was registered under a name.
+    pub(crate) fn unregister_buffers(&self, name: u16) -> io::Result<()> {
+        let ring = self.ring().ok_or(io::ErrorKind::Unsupported)?;
+        ring.unregister_buffers(name)
     }
 
     /// How many messages wait to be submitted.

@@ -80,6 +80,27 @@ impl Ring {
         entered.map(drop)
     }
 
+    /// Registers an array of buffers under a name.
+    ///
+    /// # Safety
+    /// The array is at `address`, aligned to a page, has `count` entries, a power of two, and stays
+    /// until it is unregistered, as does the memory that it names.
+    pub(super) unsafe fn register_buffers(
+        &self,
+        address: u64,
+        count: u16,
+        name: u16,
+    ) -> io::Result<()> {
+        let submitter = self.0.submitter();
+        // SAFETY: the caller's promise.
+        unsafe { submitter.register_buf_ring_with_flags(address, count, name, 0) }
+    }
+
+    /// Takes back what was registered under a name.
+    pub(super) fn unregister_buffers(&self, name: u16) -> io::Result<()> {
+        self.0.submitter().unregister_buf_ring(name)
+    }
+
     /// The completions that are posted, which are taken one by one.
     ///
     /// # Safety

@@ -477,6 +477,21 @@ impl Ring {
         Ok(())
     }
 
+    /// As in `ring.rs`. It knows no buffers of its own.
+    pub(super) unsafe fn register_buffers(
+        &self,
+        _address: u64,
+        _count: u16,
+        _name: u16,
+    ) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// As in `ring.rs`.
+    pub(super) fn unregister_buffers(&self, _name: u16) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     pub(super) unsafe fn completions(&self) -> impl Iterator<Item = Completion> + '_ {
         if self.0.state.lock().is_willing {
             self.0.complete_all();

@@ -13,6 +13,7 @@ mod memory;
 mod accept;
 mod datagrams;
 mod files;
+mod recv;
 mod splice;
 
 use std::future::poll_fn;

@@ -25,6 +25,7 @@
 
 mod accept;
 mod queue;
+mod recv;
 #[cfg(not(zokio_ring))]
 #[path = "absent.rs"]
 mod ring;
@@ -34,6 +35,7 @@ mod ring;
 
 pub use accept::AcceptMany;
 pub use queue::{End, Shot};
+pub use recv::RecvMany;
 pub use ring::ManyOnRing;
 
 use super::flying::Flying;
@@ -57,6 +59,11 @@ pub trait Multishot: Send + Sync + Sized + 'static {
 
     /// Makes the item of a completion, if it brought one. Called once for each (invariant 2).
     fn item(&self, result: i32, flags: u32) -> Option<Self::Item>;
+
+    /// Whether the consumer is given the item, rather than that it is given back.
+    fn is_wanted(_item: &Self::Item) -> bool {
+        true
+    }
 }
 
 /// A multishot operation in flight.
@@ -91,7 +98,8 @@ impl<M: ManyOnRing> Shared<M> {
             .as_ref()
             .and_then(|operation| operation.item(result, flags));
         drop(operation);
-        let Some(item) = item else {
+        // What is not wanted is given back with no lock held.
+        let Some(item) = item.filter(M::is_wanted) else {
             return (None, false);
         };
         let pushed = self.queue.push(item);
@@ -202,13 +210,26 @@ pub fn arm<M: ManyOnRing>(
     operation: M,
     limit: usize,
 ) -> Result<Shots<M>, M> {
+    arm_on(driver, here, driver.pick_set(here), operation, limit)
+}
+
+/// As [`arm`], with the ring of `worker`, whoever calls.
+///
+/// # Errors
+/// As [`arm`].
+pub fn arm_on<M: ManyOnRing>(
+    driver: &DriverHandle,
+    here: Option<usize>,
+    worker: usize,
+    operation: M,
+    limit: usize,
+) -> Result<Shots<M>, M> {
     let plane = driver.plane();
     // A single worker may be a thread that is not at its loop now: nobody would submit.
     let is_served = here.is_some() || driver.workers() > 1;
     if !is_served || driver.is_shutdown() || !plane.prefers_ring(M::KIND) {
         return Err(operation);
     }
-    let worker = driver.pick_set(here);
     if plane.lane(worker).ensure_ring().is_err() {
         return Err(operation);
     }
@@ -220,6 +241,6 @@ pub fn arm<M: ManyOnRing>(
         plane: plane.clone(),
         worker,
     });
-    ring::launch(&shared, here.is_some());
+    ring::launch(&shared, here == Some(worker));
     Ok(Shots { shared })
 }

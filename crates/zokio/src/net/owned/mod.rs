@@ -8,6 +8,8 @@
 //!   can (`UDP_GRO`, `UDP_SEGMENT`).
 //! - [`Incoming`] takes the connections of a listener: where there is a ring, the kernel accepts them
 //!   as they come.
+//! - [`Receiver`] receives the bytes of a stream socket into buffers of a [`BufferPool`]: where there is a
+//!   ring, the kernel takes a buffer when bytes come.
 //!
 //! None of this is in Tokio's API. Each works on every system, with the same results: where the
 //! system has no such call, the bytes are read and written one buffer or one datagram at a time.
@@ -42,6 +44,7 @@
 
 mod datagrams;
 mod incoming;
+mod receiver;
 mod send_file;
 mod socket;
 mod splice;
@@ -50,6 +53,7 @@ mod tests;
 
 pub use datagrams::{Datagram, Datagrams, RecvBatch, SendBatch, UdpLane};
 pub use incoming::Incoming;
+pub use receiver::{Buffer, BufferPool, Receiver, Source};
 pub use send_file::{SendFile, sendfile};
 pub use socket::StreamSocket;
 pub use splice::{Splice, splice_bidirectional};

@@ -29,6 +29,7 @@ pub struct SendBatch {
     next: usize,
     /// Those before this one are not to be joined.
     alone_until: usize,
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))] // Nothing is kept on it elsewhere.
     pub(super) desk: Option<Desk>,
 }
 
