@@ -156,6 +156,58 @@ impl OpenOptions {
     }
 }
 
+/// What only Windows has. See [`std::os::windows::fs::OpenOptionsExt`] for what each of them means.
+#[cfg(windows)]
+impl OpenOptions {
+    /// Keeps the options in the standard library's form, which has a place for all of these.
+    fn set_std(&mut self, set: impl FnOnce(&mut std::fs::OpenOptions)) -> &mut OpenOptions {
+        let mut options = self.0.to_std();
+        set(&mut options);
+        self.0 = OpenHow::from(options);
+        self
+    }
+
+    /// The access that is asked for, in place of what `read`, `write` and `append` say.
+    pub fn access_mode(&mut self, access: u32) -> &mut OpenOptions {
+        use std::os::windows::fs::OpenOptionsExt;
+        self.set_std(|options| {
+            options.access_mode(access);
+        })
+    }
+
+    /// What others may do with the file while it is open.
+    pub fn share_mode(&mut self, share: u32) -> &mut OpenOptions {
+        use std::os::windows::fs::OpenOptionsExt;
+        self.set_std(|options| {
+            options.share_mode(share);
+        })
+    }
+
+    /// Further flags of `CreateFile`.
+    pub fn custom_flags(&mut self, flags: u32) -> &mut OpenOptions {
+        use std::os::windows::fs::OpenOptionsExt;
+        self.set_std(|options| {
+            options.custom_flags(flags);
+        })
+    }
+
+    /// The attributes of a file that is made.
+    pub fn attributes(&mut self, attributes: u32) -> &mut OpenOptions {
+        use std::os::windows::fs::OpenOptionsExt;
+        self.set_std(|options| {
+            options.attributes(attributes);
+        })
+    }
+
+    /// What the server of a named pipe may do in our name.
+    pub fn security_qos_flags(&mut self, flags: u32) -> &mut OpenOptions {
+        use std::os::windows::fs::OpenOptionsExt;
+        self.set_std(|options| {
+            options.security_qos_flags(flags);
+        })
+    }
+}
+
 impl From<std::fs::OpenOptions> for OpenOptions {
     fn from(options: std::fs::OpenOptions) -> OpenOptions {
         Self(OpenHow::from(options))

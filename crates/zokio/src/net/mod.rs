@@ -4,6 +4,7 @@
 //! - [`UdpSocket`];
 //! - [`UnixListener`], [`UnixStream`], [`UnixDatagram`] and [`UnixSocket`] (unix only), and pipes
 //!   in [`unix::pipe`];
+//! - `windows::named_pipe` (windows only);
 //! - [`lookup_host`] and [`ToSocketAddrs`] for names;
 //! - [`owned`]: lanes for much traffic.
 //!
@@ -20,6 +21,8 @@ mod udp;
 
 #[cfg(unix)]
 pub mod unix;
+#[cfg(windows)]
+pub mod windows;
 
 pub use addr::ToSocketAddrs;
 pub use lookup_host::lookup_host;
