@@ -49,7 +49,9 @@ usage: cargo xtask COMMAND [OPTIONS]
                          SUITE: tokio, tokio-util, tokio-stream, tokio-test: the published tests over the facade
   fuzz [--seconds N] [--keep] [TARGET..]
                          the fuzz targets, a bounded time each; --keep adds to the corpus what reaches new edges
-  coverage [--published] which lines the tests reach, per crate; --published: the published suites' tests too
+  coverage [--published] [--report]
+                         which lines the tests reach, per crate; --published: the published suites' tests too;
+                         --report: what the last run left, without running anything
   deny                   licences, sources, bans and advisories of all dependencies
   api [--shared DIR]     the public API beside upstream's, held against tests/api/allow.txt
   bench [ARGS..]         Zokio beside Tokio; arguments go to benches/compare
