@@ -41,7 +41,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         "watch_4": watch();
         "timeout_ready": timeout_ready();
         "timeout_dropped": timeout_dropped();
-        "timeout_then_ready": timeouts();
+        "timeout_then_ready": timeout_then_ready();
         "sleeps_10000": sleeps();
     }
 }

@@ -16,7 +16,7 @@ pub(crate) use scenarios::{
 pub(crate) use sync::{
     broadcast, mpsc_bounded, mpsc_unbounded, mutex_contended, mutex_free, notify_ping_pong,
     notify_waiters, oneshot_across, oneshot_local, rwlock_contended, rwlock_read, rwlock_write,
-    semaphore_contended, semaphore_free, timeout_dropped, timeout_ready, watch,
+    semaphore_contended, semaphore_free, timeout_dropped, timeout_ready, timeout_then_ready, watch,
 };
 
 use crate::measure::Flavor;

@@ -469,3 +469,24 @@ pub(crate) fn timeout_dropped(flavor: Flavor) -> Vec<Metric> {
         meter.stop(TIMEOUTS)
     })
 }
+
+/// Time-outs of what is ready at the second poll, in many tasks at once.
+pub(crate) fn timeout_then_ready(flavor: Flavor) -> Vec<Metric> {
+    const AT_ONCE: u64 = 50;
+    const TIMEOUTS: u64 = 2000;
+    run_as_task(&runtime(flavor), async {
+        let meter = Meter::start();
+        let one = || async {
+            let mut passed = 0;
+            for _ in 0..TIMEOUTS {
+                let yielding = rt::task::yield_now();
+                let in_time = rt::time::timeout(Duration::from_secs(30), yielding).await;
+                passed += u64::from(in_time.is_ok());
+            }
+            passed
+        };
+        let passed = join_all((0..AT_ONCE).map(|_| rt::spawn(one())).collect()).await;
+        assert_eq!(passed, AT_ONCE * TIMEOUTS);
+        meter.stop(passed)
+    })
+}
