@@ -13,7 +13,7 @@ use zokio::fs::File;
 use zokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A directory whose files are never opened or written at once, if there is one: in memory.
-fn directory() -> tempfile::TempDir {
+pub fn directory() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 

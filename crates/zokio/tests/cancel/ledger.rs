@@ -160,27 +160,56 @@ impl Books {
         }
     }
 
+    /// Whether there is no more than there was before. What is not after five seconds never will be.
+    /// `rings` were made since, each with a descriptor.
+    fn is_balanced(&self, what: &str, begun: Instant, rings: usize) -> bool {
+        let now = Self::open();
+        let bytes = now.bytes - self.bytes;
+        let is_balanced = now.descriptors <= self.descriptors + rings
+            && now.buffers <= self.buffers
+            && bytes < BYTES_KEPT;
+        assert!(
+            is_balanced || begun.elapsed() < Duration::from_secs(5),
+            "{what}: {} descriptors and {} buffers where there were {} and {}; {bytes} bytes more",
+            now.descriptors,
+            now.buffers,
+            self.descriptors,
+            self.buffers,
+        );
+        is_balanced
+    }
+
     /// Everything is as it was before. What other threads give back a moment later counts.
     pub fn close(&self, what: &str) {
         let begun = Instant::now();
+        while !self.is_balanced(what, begun, 0) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(open_descriptors(), self.descriptors, "{what}: one too few");
+        assert_eq!(memory::buffers(), self.buffers, "{what}: one too few");
+    }
+
+    /// As [`close`](Self::close), inside of a runtime that had `rings`: operations and registrations
+    /// too.
+    ///
+    /// What was on its way out when the books were opened does not count from then on.
+    pub async fn settle(&mut self, what: &str, registered: u64, rings: u64) {
+        let metrics = zokio::runtime::Handle::current().metrics();
+        let begun = Instant::now();
         loop {
-            let now = Self::open();
-            let bytes = now.bytes - self.bytes;
-            if now.descriptors == self.descriptors
-                && now.buffers == self.buffers
-                && bytes < BYTES_KEPT
-            {
+            let (driver, operations) = (metrics.driver(), metrics.operations());
+            let is_quiet =
+                operations.in_flight == 0 && driver.registered - driver.deregistered == registered;
+            let made = (operations.rings - rings) as usize;
+            if is_quiet && self.is_balanced(what, begun, made) {
+                self.descriptors = self.descriptors.min(open_descriptors() - made);
                 return;
             }
             assert!(
-                begun.elapsed() < Duration::from_secs(5),
-                "{what}: {} descriptors and {} buffers where there were {} and {}; {bytes} bytes more",
-                now.descriptors,
-                now.buffers,
-                self.descriptors,
-                self.buffers,
+                begun.elapsed() < Duration::from_secs(10),
+                "{what}: {driver:?} {operations:?}"
             );
-            std::thread::sleep(Duration::from_millis(5));
+            zokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 }

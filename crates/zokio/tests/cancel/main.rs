@@ -5,6 +5,8 @@
 //! flight, buffers of operations, tasks, bytes of memory; and what a peer sent: each byte, datagram
 //! and connection arrives once and in order, however many futures that waited for it were dropped.
 //!
+//! Whole pieces of work are dropped at each point where they wait: see [`points`].
+//!
 //! The states: see [`ledger::State`]. `ZOKIO_CANCEL_ROUNDS` sets how many futures each test drops
 //! for each runtime (10,000 unless set).
 #![cfg(target_os = "linux")]
@@ -15,6 +17,7 @@ mod connect;
 mod files;
 mod ledger;
 mod memory;
+mod points;
 mod recv;
 mod send;
 mod shutdown;
