@@ -177,7 +177,8 @@ impl RuntimeMetrics {
         self.worker(worker).noops
     }
 
-    /// How many tasks worker `worker` has taken from others.
+    /// How many tasks worker `worker` has taken from others: out of their queues, and out of what
+    /// other threads have left with them.
     ///
     /// # Panics
     /// If there is no such worker.
@@ -223,7 +224,7 @@ impl RuntimeMetrics {
         self.worker(worker).local_schedules
     }
 
-    /// How many tasks found the queue of worker `worker` full.
+    /// How many tasks found the queue of worker `worker` full. They wait behind it, in order.
     ///
     /// # Panics
     /// If there is no such worker.

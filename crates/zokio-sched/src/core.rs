@@ -53,7 +53,7 @@ pub(crate) struct Core<P> {
     pub(crate) drained: Cell<usize>,
     /// When the worker last stopped waiting.
     pub(crate) busy_since: Cell<Option<Instant>>,
-    /// The polls since the last look at the driver.
+    /// The polls that are timed.
     pub(crate) stretch: Stretch,
     /// Whether a task ran since then.
     pub(crate) ran: Cell<bool>,

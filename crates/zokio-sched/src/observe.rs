@@ -3,7 +3,10 @@
 //!
 //! All of it is off unless the policy asks for it, and then costs one test of a constant flag per
 //! poll and per wake. The mean time of a poll is always known (to multi-thread workers): it comes
-//! from the time of a whole *stretch* of polls, from one look at the driver to the next.
+//! from the time of a whole *stretch* of polls. A stretch begins when the worker has waited or, while
+//! it has no time to wait, after one look at the driver of [`SAMPLE`]; it ends with the next look at
+//! the driver, or when the worker goes to wait. So a worker that waits reads the clock no more often
+//! than its busy time wants it, and one that does not wait hardly ever.
 //!
 //! Times here are those of the system: how long something took is no affair of a clock that can be
 //! paused. The mean is taken with the runtime's clock, which the worker reads anyway; multi-thread
@@ -21,6 +24,9 @@ use zokio_task::Notified;
 
 /// How much the newest poll counts in the mean of all polls.
 const MEAN_WEIGHT: f64 = 0.1;
+
+/// A busy worker times the polls after one look at the driver out of this many.
+const SAMPLE: u32 = 16;
 
 /// What a scheduler measures. Constant.
 #[derive(Debug)]
@@ -112,19 +118,30 @@ impl<P: Park, Q: Policy> Shared<P, Q> {
     }
 }
 
-/// The polls between two looks at the driver.
+/// Polls that are timed together.
 #[derive(Debug, Default)]
 pub(crate) struct Stretch {
+    /// When it began. None if the present polls are not timed.
     since: Cell<Option<Instant>>,
     /// The worker's polls at its beginning.
     polls: Cell<u64>,
-    mean_ns: Cell<f64>,
+    /// Looks at the driver, modulo [`SAMPLE`].
+    looks: Cell<u32>,
+    mean_ns: Cell<Option<f64>>,
 }
 
 impl Stretch {
     pub(crate) fn begin(&self, now: Instant, polls: u64) {
         self.since.set(Some(now));
         self.polls.set(polls);
+    }
+
+    /// The driver was looked at. Whether the polls that follow are to be timed: those after the
+    /// first look are.
+    pub(crate) fn is_due(&self) -> bool {
+        let looks = self.looks.get();
+        self.looks.set((looks + 1) % SAMPLE);
+        looks == 0
     }
 
     /// Ends the stretch. Returns the new mean, if there were polls.
@@ -136,14 +153,13 @@ impl Stretch {
         }
         let took = now.saturating_duration_since(since).as_nanos() as f64;
         let recent = took / count as f64;
-        let before = self.mean_ns.get();
         // As if each of the polls had taken `recent`, one after the other.
         let kept = (1.0 - MEAN_WEIGHT).powi(i32::try_from(count).unwrap_or(i32::MAX));
-        let mean = match polls == count {
-            true => recent,
-            false => before * kept + recent * (1.0 - kept),
+        let mean = match self.mean_ns.get() {
+            Some(before) => before * kept + recent * (1.0 - kept),
+            None => recent,
         };
-        self.mean_ns.set(mean);
+        self.mean_ns.set(Some(mean));
         Some(mean as u64)
     }
 }
@@ -154,9 +170,10 @@ impl<P> Core<P> {
         self.stretch.begin(now, stats.polls.get());
     }
 
-    /// Whether there were polls since the stretch began.
-    pub(crate) fn has_polled(&self, stats: &WorkerStats) -> bool {
-        self.stretch.polls.get() != stats.polls.get()
+    /// Whether the present polls are timed.
+    #[inline]
+    pub(crate) fn is_in_stretch(&self) -> bool {
+        self.stretch.since.get().is_some()
     }
 
     /// Polls end for now: what they took goes into the mean, and the time since the worker stopped

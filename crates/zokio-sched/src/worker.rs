@@ -497,8 +497,7 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
         self.reset_driver_interval();
         stats.driver_polls.add(1);
         // The time in the driver is no poll's, but the worker is busy.
-        let timed = self.scheduler.is_multi_thread();
-        if timed && core.has_polled(stats) {
+        if core.is_in_stretch() {
             let now = clock::now();
             core.end_stretch(stats, now);
             core.busy_since.set(Some(now));
@@ -513,7 +512,7 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
             wakers.append(&mut deferred);
         }
         self.wake_all(wakers);
-        if timed {
+        if self.scheduler.is_multi_thread() && core.stretch.is_due() {
             core.begin_stretch(stats, clock::now());
         }
         Step::Polled

@@ -10,8 +10,9 @@ impl RuntimeMetrics {
     /// The mean time of a poll on worker `worker`. Recent polls count more: each new one with a
     /// tenth.
     ///
-    /// Known for multi-thread runtimes only; zero for others. It costs no clock reading
-    /// per poll: the worker measures all polls between two looks at its driver together.
+    /// Known for multi-thread runtimes only; zero for others. It costs no clock reading per poll: a
+    /// worker times the polls between two waits together, and samples of them if it does not come to
+    /// wait.
     ///
     /// # Panics
     /// If there is no such worker.

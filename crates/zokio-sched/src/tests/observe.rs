@@ -4,6 +4,7 @@ use super::support::{Still, Threads, eventually, wait, wake_myself, yield_now};
 use crate::observe::Stretch;
 use crate::{Buckets, Containment, LogBuckets, Policy, Scheduler, TaskMeta};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use zokio_base::clock;
 use zokio_base::sync::{Mutex, thread};
@@ -231,6 +232,26 @@ fn what_a_worker_did_until_the_end_is_busy_time() {
     // The worker does not sleep any more in between.
     end(&sched);
     assert!(sched.worker_metrics(0).busy >= Duration::from_millis(18));
+}
+
+#[test]
+fn a_worker_that_never_waits_shows_its_times_too() {
+    let policy = Measuring::default();
+    let sched = Scheduler::multi_thread(Still::several(1), policy, Arc::new(Threads::default()));
+    sched.start().unwrap();
+    let end_it = Arc::new(AtomicBool::new(false));
+    let end_of_it = end_it.clone();
+    let task = spawn(&sched, async move {
+        while !end_of_it.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_micros(200));
+            yield_now().await;
+        }
+    });
+    let busy = |least: u64| sched.worker_metrics(0).busy >= Duration::from_millis(least);
+    eventually(|| busy(5) && sched.worker_metrics(0).mean_poll >= Duration::from_micros(200));
+    end_it.store(true, Ordering::Relaxed);
+    wait(task).unwrap();
+    end(&sched);
 }
 
 #[test]
