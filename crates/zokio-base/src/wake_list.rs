@@ -4,7 +4,15 @@
 //! lock guards. Structures therefore collect wakers here while they hold their lock, unlock, and
 //! call [`WakeList::wake_all`]. Dropping a list that still holds wakers drops them without waking;
 //! `wake_all` wakes every waker even if one of them panics, and then lets the panic go on.
+//!
+//! A batch is made for each call that may wake somebody, most of which wake one waker or none: so
+//! its places are left uninitialised, and neither making nor dropping it walks them.
+//!
+//! Invariant: the places below `len`, and no others, hold a waker that belongs to the list.
+#![allow(unsafe_code)]
 
+use std::mem::MaybeUninit;
+use std::ptr;
 use std::task::Waker;
 
 /// How many wakers one batch holds.
@@ -17,7 +25,7 @@ pub const WAKE_LIST_LEN: usize = 1;
 /// Up to [`WAKE_LIST_LEN`] wakers.
 #[derive(Debug)]
 pub struct WakeList {
-    wakers: [Option<Waker>; WAKE_LIST_LEN],
+    wakers: [MaybeUninit<Waker>; WAKE_LIST_LEN],
     len: usize,
 }
 
@@ -29,9 +37,10 @@ impl Default for WakeList {
 
 impl WakeList {
     /// An empty batch.
+    #[inline]
     pub const fn new() -> Self {
         Self {
-            wakers: [const { None }; WAKE_LIST_LEN],
+            wakers: [const { MaybeUninit::uninit() }; WAKE_LIST_LEN],
             len: 0,
         }
     }
@@ -53,34 +62,57 @@ impl WakeList {
     /// If the batch is full: ask [`can_push`](Self::can_push) first.
     #[inline]
     pub fn push(&mut self, waker: Waker) {
-        self.wakers[self.len] = Some(waker);
+        self.wakers[self.len].write(waker);
         self.len += 1;
     }
 
     /// Wakes all that were pushed and empties the batch. Call it with no lock held.
+    #[inline]
     pub fn wake_all(&mut self) {
+        // From here on the wakers belong to `Rest`.
         let end = std::mem::take(&mut self.len);
         let mut rest = Rest {
-            wakers: &mut self.wakers[..end],
+            wakers: &self.wakers[..end],
             next: 0,
         };
         rest.run();
     }
+
+    /// Drops what is in the list without waking it.
+    #[cold]
+    fn clear(&mut self) {
+        // First, so that nothing is dropped twice.
+        let end = std::mem::take(&mut self.len);
+        let wakers = self.wakers[..end].as_mut_ptr().cast::<Waker>();
+        // SAFETY: the invariant, for the length of before. A slice drops the others also if the
+        // drop of one panics.
+        unsafe { ptr::drop_in_place(ptr::slice_from_raw_parts_mut(wakers, end)) };
+    }
 }
 
-/// The wakers that are still to be woken. Its drop goes on where a panic interrupted the run.
+impl Drop for WakeList {
+    #[inline]
+    fn drop(&mut self) {
+        if self.len > 0 {
+            self.clear();
+        }
+    }
+}
+
+/// The wakers that are still to be woken: those from `next` on are there, and are its own. Its drop
+/// goes on where a panic interrupted the run.
 struct Rest<'a> {
-    wakers: &'a mut [Option<Waker>],
+    wakers: &'a [MaybeUninit<Waker>],
     next: usize,
 }
 
 impl Rest<'_> {
     fn run(&mut self) {
-        while let Some(slot) = self.wakers.get_mut(self.next) {
+        while let Some(place) = self.wakers.get(self.next) {
             self.next += 1;
-            if let Some(waker) = slot.take() {
-                waker.wake();
-            }
+            // SAFETY: it is there, and we have stepped past it: nobody reads it again.
+            let waker = unsafe { place.assume_init_read() };
+            waker.wake();
         }
     }
 }
@@ -149,5 +181,28 @@ mod tests {
         drop(list);
         assert_eq!(count.0.load(Ordering::Relaxed), 0);
         assert_eq!(Arc::strong_count(&count), 1);
+    }
+
+    #[test]
+    fn dropping_after_waking_drops_only_what_was_pushed_since() {
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let mut list = WakeList::new();
+        for _ in 0..3 {
+            list.push(count.clone().into());
+        }
+        list.wake_all();
+        list.push(count.clone().into());
+        drop(list);
+        assert_eq!(count.0.load(Ordering::Relaxed), 3);
+        assert_eq!(Arc::strong_count(&count), 1);
+    }
+
+    #[test]
+    #[should_panic(expected = "index out of bounds")]
+    fn a_full_list_takes_no_more() {
+        let mut list = WakeList::new();
+        for _ in 0..=WAKE_LIST_LEN {
+            list.push(Waker::noop().clone());
+        }
     }
 }
