@@ -98,3 +98,23 @@ impl From<Elapsed> for io::Error {
         io::ErrorKind::TimedOut.into()
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_know_what_they_are_and_say_it() {
+        let all = [Error::shutdown(), Error::at_capacity(), Error::invalid()];
+        let known = all.map(|e| (e.is_shutdown(), e.is_at_capacity(), e.is_invalid()));
+        let expected = [
+            (true, false, false),
+            (false, true, false),
+            (false, false, true),
+        ];
+        assert_eq!(known, expected);
+        let said = all.map(|error| error.to_string());
+        assert!(said[0].contains("shut down") && said[1].contains("too many"));
+        assert!(said[2].contains("out of range"));
+    }
+}

@@ -88,6 +88,18 @@ impl TimeSource {
         }
     }
 
+    /// When a timer with this deadline fires; none if it is due already.
+    #[inline]
+    pub(crate) fn upcoming(&self, deadline: Instant) -> Option<u64> {
+        let now = self.clock.now();
+        if self.clock.is_paused() {
+            let when = self.when(deadline);
+            return (when > self.nanos(now)).then_some(when);
+        }
+        // The same answer without the rounding, for less: `now` is not converted.
+        (deadline.into_std() > now).then(|| self.when(deadline))
+    }
+
     /// Rounds up to whole milliseconds since the pause.
     pub(crate) fn round_up(&self, when: u64) -> u64 {
         let paused_at = self.paused_at.load(std_atomic::Ordering::Relaxed);

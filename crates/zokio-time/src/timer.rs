@@ -77,16 +77,19 @@ impl Timer {
             self.state = State::Idle;
             return;
         };
-        let source = &self.shard.source;
-        let when = source.when(deadline);
-        if when <= source.now() {
+        match self.shard.source.upcoming(deadline) {
             // Due already: fire it here.
-            if let Some(waker) = self.shard.cancel(key) {
-                waker.wake();
+            None => {
+                if let Some(waker) = self.shard.cancel(key) {
+                    waker.wake();
+                }
+                self.state = State::Done;
             }
-            self.state = State::Done;
-        } else if !self.shard.reset(key, when) {
-            self.state = State::Idle;
+            Some(when) => {
+                if !self.shard.reset(key, when) {
+                    self.state = State::Idle;
+                }
+            }
         }
     }
 
@@ -99,9 +102,7 @@ impl Timer {
                 }
             }
             State::Idle => {
-                let source = &self.shard.source;
-                let when = source.when(self.deadline);
-                if when > source.now() {
+                if let Some(when) = self.shard.source.upcoming(self.deadline) {
                     match self.shard.insert(when, cx.waker().clone()) {
                         Ok(key) => self.state = State::Armed(key),
                         Err(Closed) => panic!("{}", error::SHUT_DOWN),

@@ -39,6 +39,7 @@ const LEVEL_BITS: u32 = 6;
 const LEVEL_COUNT: usize = (64 - GRAIN_BITS).div_ceil(LEVEL_BITS) as usize;
 
 const _: () = assert!(SLOT_COUNT == 1 << LEVEL_BITS);
+const _: () = assert!(LEVEL_COUNT <= u8::BITS as usize);
 
 /// A deadline that does not come.
 pub(crate) const NEVER: u64 = u64::MAX;
@@ -80,7 +81,9 @@ struct Node<T> {
 #[derive(Debug)]
 pub(crate) struct Wheel<T> {
     elapsed: u64,
-    levels: Box<[Level]>,
+    /// Bit `k` is set while level `k` holds a node.
+    occupied: u8,
+    levels: Box<[Level; LEVEL_COUNT]>,
     nodes: Slab<Node<T>>,
     /// Scratch: what of a slot is due.
     due: Vec<(u64, u32)>,
@@ -91,7 +94,8 @@ impl<T> Wheel<T> {
     pub(crate) fn new(elapsed: u64) -> Self {
         Self {
             elapsed,
-            levels: (0..LEVEL_COUNT).map(|_| Level::new()).collect(),
+            occupied: 0,
+            levels: Box::new([const { Level::new() }; LEVEL_COUNT]),
             nodes: Slab::new(),
             due: Vec::new(),
         }
@@ -127,9 +131,9 @@ impl<T> Wheel<T> {
 
     /// Takes a value out before it is due.
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
-        self.nodes.get(key)?;
-        self.unlink(key.index());
-        self.nodes.remove(key).map(|node| node.value)
+        let node = self.nodes.remove(key)?;
+        self.close_gap(node.place, node.previous, node.next);
+        Some(node.value)
     }
 
     /// Moves a value to another deadline. Returns false if it is not waiting any more.
@@ -188,7 +192,8 @@ impl<T> Wheel<T> {
 
     /// Takes every value out.
     pub(crate) fn drain(&mut self) -> Vec<T> {
-        for level in &mut self.levels {
+        self.occupied = 0;
+        for level in self.levels.iter_mut() {
             *level = Level::new();
         }
         let nodes = self.nodes.drain();
@@ -197,13 +202,12 @@ impl<T> Wheel<T> {
 
     /// The slot with the earliest deadline (invariant 1).
     fn first(&self) -> Option<Place> {
-        self.levels
-            .iter()
-            .position(|level| level.occupied != 0)
-            .map(|level| {
-                let slot = self.levels[level].occupied.trailing_zeros();
-                Place::new(level, slot as usize)
-            })
+        if self.occupied == 0 {
+            return None;
+        }
+        let level = self.occupied.trailing_zeros() as usize;
+        let slot = self.levels[level].occupied.trailing_zeros();
+        Some(Place::new(level, slot as usize))
     }
 
     fn slot(&self, place: Place) -> &level::Slot {
@@ -243,6 +247,7 @@ impl<T> Wheel<T> {
             return;
         }
         let place = self.place(when);
+        self.occupied |= 1 << place.level();
         let level = &mut self.levels[place.level()];
         level.occupied |= 1 << place.slot();
         let slot = &mut level.slots[place.slot()];
@@ -264,6 +269,11 @@ impl<T> Wheel<T> {
         let node = self.node(index);
         let (previous, next) = (node.previous, node.next);
         let place = std::mem::replace(&mut node.place, Place::NOWHERE);
+        self.close_gap(place, previous, next);
+    }
+
+    /// Joins the neighbours of a node that has left `place`.
+    fn close_gap(&mut self, place: Place, previous: u32, next: u32) {
         if place == Place::NOWHERE {
             return;
         }
@@ -282,7 +292,16 @@ impl<T> Wheel<T> {
             slot.head = next;
         }
         if slot.head == NIL {
-            level.vacate(place.slot());
+            self.vacate(place);
+        }
+    }
+
+    /// Marks a slot as empty.
+    fn vacate(&mut self, place: Place) {
+        let level = &mut self.levels[place.level()];
+        level.vacate(place.slot());
+        if level.occupied == 0 {
+            self.occupied &= !(1 << place.level());
         }
     }
 
@@ -312,10 +331,8 @@ impl<T> Wheel<T> {
         due.sort_by_key(|&(when, _)| when);
         self.levels[place.level()].slots[place.slot()].min = rest;
         for (_, index) in due.drain(..) {
-            self.unlink(index);
             let key = self.nodes.key_at(index).expect("the node was just found");
-            let node = self.nodes.remove(key).expect("the key was just made");
-            into.push(node.value);
+            into.push(self.remove(key).expect("the key was just made"));
         }
         self.due = due;
     }
@@ -324,7 +341,7 @@ impl<T> Wheel<T> {
     /// `elapsed` in a lower digit only.
     fn move_down(&mut self, place: Place) {
         let mut index = self.slot(place).head;
-        self.levels[place.level()].vacate(place.slot());
+        self.vacate(place);
         while index != NIL {
             let node = self.node(index);
             let (when, next) = (node.when, node.next);
