@@ -89,6 +89,16 @@ pub fn driver_for_files() -> DriverHandle {
     with(|_, inner| inner.driver.clone())
 }
 
+/// Whether the driver of the current runtime is gone.
+///
+/// # Panics
+/// Outside of a runtime.
+#[track_caller]
+#[inline]
+pub fn is_driver_shutdown() -> bool {
+    with(|_, inner| inner.driver.is_shutdown())
+}
+
 /// Which worker of the current runtime runs the calling task. None on any other thread.
 ///
 /// The index is below the number of workers and stays the same during one poll of a task.

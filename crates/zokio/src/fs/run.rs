@@ -70,7 +70,7 @@ pub(super) fn not_run() -> io::Error {
 /// # Panics
 /// Outside of a runtime.
 pub(super) fn require_runtime() -> io::Result<()> {
-    if zokio_runtime::driver_for_files().is_shutdown() {
+    if zokio_runtime::is_driver_shutdown() {
         Err(not_run())
     } else {
         Ok(())

@@ -57,17 +57,8 @@ impl<B: IoBufMut> Read<B> {
     }
 
     /// Marks what was read as there.
-    #[allow(unsafe_code)]
-    fn filled(mut self, count: usize) -> Filled<B> {
-        assert!(count <= self.len, "a read fills what it was given");
-        let init = self.buf.bytes_len().max(self.start + count);
-        // SAFETY: the bytes below `start` and the old length were initialised, `count` more behind
-        // `start` have just been written, and `new` kept that within the capacity.
-        unsafe { self.buf.set_init(init) };
-        Filled {
-            buf: Some(self.buf),
-            result: Ok(count),
-        }
+    fn filled(self, count: usize) -> Filled<B> {
+        filled(self.buf, self.start, self.len, count)
     }
 
     fn failed(self, error: io::Error) -> Filled<B> {
@@ -78,15 +69,52 @@ impl<B: IoBufMut> Read<B> {
     }
 
     /// Reads here and now what is cached.
-    #[allow(unsafe_code)]
-    pub fn try_now(mut self) -> Result<Filled<B>, Self> {
-        let (to, len) = (self.target(), self.len);
-        // SAFETY: `new` kept the range within the buffer, which is ours.
-        match unsafe { now::read(&self.file, to, len, self.at) } {
-            Speculated::Done(Ok(count)) => Ok(self.filled(count)),
-            Speculated::Done(Err(error)) => Ok(self.failed(error)),
-            Speculated::NotNow | Speculated::Never => Err(self),
+    pub fn try_now(self) -> Result<Filled<B>, Self> {
+        let (start, len, at) = (self.start, self.len, self.at);
+        match Self::now(&self.file, self.buf, start, len, at) {
+            Ok(filled) => Ok(filled),
+            Err(buf) => Err(Self {
+                file: self.file,
+                buf,
+                start,
+                len,
+                at,
+            }),
         }
+    }
+
+    /// As [`try_now`](Self::try_now), without an operation: gives `buf` back if it cannot be.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new).
+    #[allow(unsafe_code)]
+    pub fn now(file: &File, mut buf: B, start: usize, len: usize, at: At) -> Result<Filled<B>, B> {
+        assert!(start <= buf.bytes_len(), "reads leave no gap in a buffer");
+        let len = len.min(buf.bytes_capacity() - start);
+        let to = buf.stable_mut_ptr().wrapping_add(start);
+        // SAFETY: the range is within the buffer, which is ours.
+        match unsafe { now::read(file, to, len, at) } {
+            Speculated::Done(Ok(count)) => Ok(filled(buf, start, len, count)),
+            Speculated::Done(Err(error)) => Ok(Filled {
+                buf: Some(buf),
+                result: Err(error),
+            }),
+            Speculated::NotNow | Speculated::Never => Err(buf),
+        }
+    }
+}
+
+/// Marks the `count` bytes as there that were read behind `start`, where `len` were asked for.
+#[allow(unsafe_code)]
+fn filled<B: IoBufMut>(mut buf: B, start: usize, len: usize, count: usize) -> Filled<B> {
+    assert!(count <= len, "a read fills what it was given");
+    let init = buf.bytes_len().max(start + count);
+    // SAFETY: the bytes below `start` and the old length were initialised, `count` more behind
+    // `start` have just been written, and whoever read kept that within the capacity.
+    unsafe { buf.set_init(init) };
+    Filled {
+        buf: Some(buf),
+        result: Ok(count),
     }
 }
 

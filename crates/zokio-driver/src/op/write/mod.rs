@@ -72,6 +72,22 @@ impl<B: IoBuf> Write<B> {
     }
 }
 
+impl<B: IoBuf> Write<B> {
+    /// As [`try_now`](Self::try_now), without an operation: gives `buf` back if it cannot be.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new).
+    pub fn now(file: &File, buf: B, start: usize, at: At) -> Result<Sent<B>, B> {
+        match now::write(file, &initialised(&buf)[start..], at) {
+            Speculated::Done(result) => Ok(Sent {
+                buf: Some(buf),
+                result,
+            }),
+            Speculated::NotNow | Speculated::Never => Err(buf),
+        }
+    }
+}
+
 impl<B: IoBuf> Operation for Write<B> {
     type Output = Sent<B>;
     const KIND: Kind = Kind::Write;

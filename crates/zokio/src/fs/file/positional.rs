@@ -18,7 +18,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use zokio_driver::buf::{self, IoBuf, IoBufMut};
-use zokio_driver::op::{At, Backends, Filled, Op, Operation, Read, Sent, Write};
+use zokio_driver::op::{At, Backends, Filled, Op, Read, Sent, Write};
 use zokio_task::coop;
 
 /// The most that is copied on the calling thread: a copy of more would keep others waiting.
@@ -27,25 +27,22 @@ const AT_ONCE_MAX: usize = 256 * 1024;
 /// What there is to say where the system has kept a buffer.
 const KEPT: &str = "the runtime was shut down, and the system did not give the buffer back";
 
-/// An operation on its way.
+/// An operation on its way, with the buffer `B`.
 #[derive(Debug)]
-enum Stage<O: Backends> {
+enum Stage<B, O: Backends> {
     /// Not begun.
-    Ready(O),
+    Ready(B),
     /// Begun.
     UnderWay(Op<O>),
     /// Over, or elsewhere.
     Gone,
 }
 
-impl<O: Backends> Stage<O> {
-    fn take_ready(&mut self) -> Option<O> {
+impl<B, O: Backends> Stage<B, O> {
+    fn take_ready(&mut self) -> B {
         match std::mem::replace(self, Self::Gone) {
-            Self::Ready(operation) => Some(operation),
-            other => {
-                *self = other;
-                None
-            }
+            Self::Ready(buf) => buf,
+            _ => panic!("polled after it was ready"),
         }
     }
 
@@ -113,7 +110,7 @@ fn poll_steps<S: Steps>(
 #[derive(Debug)]
 struct Reading<B: IoBufMut> {
     file: Arc<std::fs::File>,
-    stage: Stage<Read<B>>,
+    stage: Stage<B, Read<B>>,
     offset: u64,
     done: usize,
     end: usize,
@@ -122,10 +119,9 @@ struct Reading<B: IoBufMut> {
 
 impl<B: IoBufMut> Reading<B> {
     fn new(file: &File, buf: B, end: usize, offset: u64, is_exact: bool) -> Self {
-        let file = file.std.clone();
         Self {
-            stage: Stage::Ready(Read::new(file.clone(), buf, 0, end, At::Offset(offset))),
-            file,
+            file: file.std.clone(),
+            stage: Stage::Ready(buf),
             offset,
             done: 0,
             end,
@@ -148,10 +144,13 @@ impl<B: IoBufMut> Reading<B> {
         if count == 0 {
             return Some((Err(io::ErrorKind::UnexpectedEof.into()), buf));
         }
-        let at = At::Offset(self.offset + self.done as u64);
-        let len = self.end - self.done;
-        self.stage = Stage::Ready(Read::new(self.file.clone(), buf, self.done, len, at));
+        self.stage = Stage::Ready(buf);
         None
+    }
+
+    /// Where the next step goes on. Offsets that a file can have leave room for any count.
+    fn at(&self) -> At {
+        At::Offset(self.offset.saturating_add(self.done as u64))
     }
 }
 
@@ -161,14 +160,15 @@ impl<B: IoBufMut> Steps for Reading<B> {
 
     fn at_once(&mut self) -> Option<Self::Output> {
         while self.end - self.done <= AT_ONCE_MAX {
-            match self.stage.take_ready()?.try_now() {
+            let (buf, len) = (self.stage.take_ready(), self.end - self.done);
+            match Read::now(&self.file, buf, self.done, len, self.at()) {
                 Ok(filled) => {
                     if let Some(output) = self.step(filled) {
                         return Some(output);
                     }
                 }
-                Err(read) => {
-                    self.stage = Stage::Ready(read);
+                Err(buf) => {
+                    self.stage = Stage::Ready(buf);
                     return None;
                 }
             }
@@ -177,12 +177,12 @@ impl<B: IoBufMut> Steps for Reading<B> {
     }
 
     fn refuse(&mut self, why: io::Error) -> Self::Output {
-        let refused = self.take_operation().give_back(why);
-        (refused.result.map(|_| 0), refused.buf.expect(KEPT))
+        (Err(why), self.stage.take_ready())
     }
 
     fn take_operation(&mut self) -> Read<B> {
-        self.stage.take_ready().expect("polled after it was ready")
+        let (buf, len) = (self.stage.take_ready(), self.end - self.done);
+        Read::new(self.file.clone(), buf, self.done, len, self.at())
     }
 
     fn resume(&mut self, op: Op<Read<B>>) {
@@ -205,7 +205,7 @@ impl<B: IoBufMut> Steps for Reading<B> {
 #[derive(Debug)]
 struct Writing<B: IoBuf> {
     file: Arc<std::fs::File>,
-    stage: Stage<Write<B>>,
+    stage: Stage<B, Write<B>>,
     offset: u64,
     done: usize,
     end: usize,
@@ -214,11 +214,10 @@ struct Writing<B: IoBuf> {
 
 impl<B: IoBuf> Writing<B> {
     fn new(file: &File, buf: B, offset: u64, is_exact: bool) -> Self {
-        let file = file.std.clone();
         let end = buf.bytes_len();
         Self {
-            stage: Stage::Ready(Write::new(file.clone(), buf, 0, At::Offset(offset))),
-            file,
+            file: file.std.clone(),
+            stage: Stage::Ready(buf),
             offset,
             done: 0,
             end,
@@ -240,9 +239,13 @@ impl<B: IoBuf> Writing<B> {
         if count == 0 {
             return Some((Err(io::ErrorKind::WriteZero.into()), buf));
         }
-        let at = At::Offset(self.offset + self.done as u64);
-        self.stage = Stage::Ready(Write::new(self.file.clone(), buf, self.done, at));
+        self.stage = Stage::Ready(buf);
         None
+    }
+
+    /// Where the next step goes on. Offsets that a file can have leave room for any count.
+    fn at(&self) -> At {
+        At::Offset(self.offset.saturating_add(self.done as u64))
     }
 }
 
@@ -252,14 +255,15 @@ impl<B: IoBuf> Steps for Writing<B> {
 
     fn at_once(&mut self) -> Option<Self::Output> {
         while self.end - self.done <= AT_ONCE_MAX {
-            match self.stage.take_ready()?.try_now() {
+            let buf = self.stage.take_ready();
+            match Write::now(&self.file, buf, self.done, self.at()) {
                 Ok(sent) => {
                     if let Some(output) = self.step(sent) {
                         return Some(output);
                     }
                 }
-                Err(write) => {
-                    self.stage = Stage::Ready(write);
+                Err(buf) => {
+                    self.stage = Stage::Ready(buf);
                     return None;
                 }
             }
@@ -268,12 +272,12 @@ impl<B: IoBuf> Steps for Writing<B> {
     }
 
     fn refuse(&mut self, why: io::Error) -> Self::Output {
-        let refused = self.take_operation().give_back(why);
-        (refused.result.map(|_| 0), refused.buf.expect(KEPT))
+        (Err(why), self.stage.take_ready())
     }
 
     fn take_operation(&mut self) -> Write<B> {
-        self.stage.take_ready().expect("polled after it was ready")
+        let buf = self.stage.take_ready();
+        Write::new(self.file.clone(), buf, self.done, self.at())
     }
 
     fn resume(&mut self, op: Op<Write<B>>) {
