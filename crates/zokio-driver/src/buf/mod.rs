@@ -180,7 +180,7 @@ pub fn truncate(buf: &mut impl IoBufMut, len: usize) {
 }
 
 /// The first `len` bytes of `buf` as a slice.
-pub(crate) fn initialised(buf: &impl IoBuf) -> &[u8] {
+pub fn initialised(buf: &impl IoBuf) -> &[u8] {
     // SAFETY: the trait promises that many initialised bytes there.
     unsafe { std::slice::from_raw_parts(buf.stable_ptr(), buf.bytes_len()) }
 }

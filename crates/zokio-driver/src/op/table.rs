@@ -47,10 +47,12 @@ pub enum Kind {
     Accept,
     /// Receive into buffers of a pool, until told otherwise.
     Recv,
+    /// Send from a buffer without copying it.
+    SendZc,
 }
 
 /// How many kinds there are.
-pub const KINDS: usize = Kind::Recv as usize + 1;
+pub const KINDS: usize = Kind::SendZc as usize + 1;
 
 /// What becomes of an operation whose future is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +108,7 @@ mod code {
     pub(super) const MKDIRAT: u8 = 37;
     pub(super) const SYMLINKAT: u8 = 38;
     pub(super) const LINKAT: u8 = 39;
+    pub(super) const SEND_ZC: u8 = 47;
 }
 
 const fn row(kind: Kind, name: &'static str, code: u8) -> Row {
@@ -160,6 +163,7 @@ pub const TABLE: [Row; KINDS] = [
     row(Kind::Symlink, "symlink", code::SYMLINKAT),
     many(on_file(Kind::Accept, "accept", code::ACCEPT)),
     many(on_file(Kind::Recv, "recv", code::RECV)),
+    many(on_file(Kind::SendZc, "send_zc", code::SEND_ZC)),
 ];
 
 impl Kind {

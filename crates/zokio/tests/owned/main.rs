@@ -14,6 +14,7 @@ mod accept;
 mod datagrams;
 mod files;
 mod recv;
+mod send;
 mod splice;
 
 use std::future::poll_fn;

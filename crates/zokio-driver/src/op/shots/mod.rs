@@ -32,11 +32,13 @@ mod ring;
 #[cfg(zokio_ring)]
 #[path = "uring.rs"]
 mod ring;
+mod send;
 
 pub use accept::AcceptMany;
 pub use queue::{End, Shot};
 pub use recv::RecvMany;
 pub use ring::ManyOnRing;
+pub use send::SendZc;
 
 use super::flying::Flying;
 use super::table::Row;

@@ -10,6 +10,7 @@
 //!   as they come.
 //! - [`Receiver`] receives the bytes of a stream socket into buffers of a [`BufferPool`]: where there is a
 //!   ring, the kernel takes a buffer when bytes come.
+//! - [`ZcSender`] sends from buffers that the network reads where they are.
 //!
 //! None of this is in Tokio's API. Each works on every system, with the same results: where the
 //! system has no such call, the bytes are read and written one buffer or one datagram at a time.
@@ -46,6 +47,7 @@ mod datagrams;
 mod incoming;
 mod receiver;
 mod send_file;
+mod sender;
 mod socket;
 mod splice;
 #[cfg(all(test, target_os = "linux"))]
@@ -55,5 +57,6 @@ pub use datagrams::{Datagram, Datagrams, RecvBatch, SendBatch, UdpLane};
 pub use incoming::Incoming;
 pub use receiver::{Buffer, BufferPool, Receiver, Source};
 pub use send_file::{SendFile, sendfile};
+pub use sender::{Target, ZcSender};
 pub use socket::StreamSocket;
 pub use splice::{Splice, splice_bidirectional};
