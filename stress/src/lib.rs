@@ -1,6 +1,7 @@
 //! Programs that put the runtime under stress and check that their books balance.
 //!
 //! - [`storm`](mod@storm): real threads, real sockets, the public API, a bounded time.
+//! - [`soak`](mod@soak): a mixed load for minutes or days, during which memory and descriptors stay flat.
 //! - `schedules`, under `--cfg shuttle`: the scheduler under many random schedules of a smaller
 //!   program, one thread at a time, so that a failure can be replayed.
 
@@ -16,6 +17,8 @@ mod blocking;
 mod families;
 #[cfg(all(test, shuttle))]
 mod schedules;
+#[cfg(all(not(shuttle), target_os = "linux"))]
+pub mod soak;
 #[cfg(not(shuttle))]
 pub mod storm;
 

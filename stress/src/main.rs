@@ -1,6 +1,9 @@
 //! The stress program: `zokio-stress [--seconds N] [--seed N] [--workers N] [--no-sockets]`.
 //!
 //! Runs storms of two seconds until the time is over, each with the next seed.
+//!
+//! `zokio-stress --soak [--seconds N] [--seed N]` is the soak instead, half of the time with a ring and
+//! half without: five minutes, unless told otherwise here or by `ZOKIO_SOAK_SECONDS`.
 
 #![allow(
     clippy::disallowed_methods,
@@ -13,11 +16,16 @@ use std::time::{Duration, Instant};
 use zokio_stress::{Options, storm};
 
 fn main() -> ExitCode {
-    let (mut seconds, mut seed, mut workers, mut sockets) = (10u64, 1u64, 4u64, true);
+    let (mut seconds, mut seed, mut workers, mut sockets) = (None, 1u64, 4u64, true);
+    let mut is_soak = false;
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let target = match arg.as_str() {
-            "--seconds" => &mut seconds,
+            "--seconds" => seconds.insert(0),
+            "--soak" => {
+                is_soak = true;
+                continue;
+            }
             "--seed" => &mut seed,
             "--workers" => &mut workers,
             "--no-sockets" => {
@@ -35,6 +43,10 @@ fn main() -> ExitCode {
         };
         *target = value;
     }
+    if is_soak {
+        return run_soak(seconds, seed);
+    }
+    let seconds = seconds.unwrap_or(10);
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(seconds) {
         let options = Options {
@@ -48,4 +60,34 @@ fn main() -> ExitCode {
         seed += 1;
     }
     ExitCode::SUCCESS
+}
+
+/// How many samples a soak takes.
+#[cfg(target_os = "linux")]
+const SAMPLES: u32 = 60;
+
+#[cfg(target_os = "linux")]
+fn run_soak(seconds: Option<u64>, seed: u64) -> ExitCode {
+    use zokio::runtime::IoMode;
+    use zokio_stress::soak::{Soak, soak};
+
+    let said = std::env::var("ZOKIO_SOAK_SECONDS").ok();
+    let said = said.map(|word| word.parse().expect("ZOKIO_SOAK_SECONDS is a number"));
+    let seconds = seconds.or(said).unwrap_or(300);
+    for mode in [IoMode::Auto, IoMode::Epoll] {
+        println!("{mode:?}, {} seconds", seconds / 2);
+        soak(Soak {
+            seed,
+            time: Duration::from_secs(seconds) / 2,
+            samples: SAMPLES,
+            mode,
+        });
+    }
+    ExitCode::SUCCESS
+}
+
+#[cfg(not(target_os = "linux"))]
+fn run_soak(_seconds: Option<u64>, _seed: u64) -> ExitCode {
+    eprintln!("zokio-stress: the soak counts what Linux says of a process");
+    ExitCode::from(2)
 }
