@@ -85,6 +85,11 @@ pub(crate) fn full(args: &[String]) -> Outcome {
     steps.step("fuzz, 10 min each", |_| fuzz::run(&seconds(600)));
     steps.step("deny", |_| deny::run(&[]));
     steps.step("coverage", |_| coverage::run(&["--published".into()]));
+    // Five minutes, or as many seconds as ZOKIO_SOAK_SECONDS says.
+    steps.step("soak", |_| {
+        let package = ["run", "--release", "-p", "zokio-stress", "--", "--soak"];
+        cmd::run(cmd::cargo(&package))
+    });
     steps.step("bench", |_| crate::bench::run(&[]));
     steps.finish()
 }
