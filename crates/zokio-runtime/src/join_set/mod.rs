@@ -71,6 +71,17 @@ pub struct JoinSet<T> {
 
 impl<T> JoinSet<T> {
     /// An empty set.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::JoinSet;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let mut set = JoinSet::new();
+    /// set.spawn(async { 42 });
+    /// assert_eq!(set.join_next().await.unwrap().unwrap(), 42);
+    /// # });
+    /// ```
     pub fn new() -> Self {
         Self {
             tasks: Slab::new(),
@@ -81,11 +92,35 @@ impl<T> JoinSet<T> {
     }
 
     /// How many tasks are in the set, those included that have ended and were not taken yet.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::JoinSet;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let mut set = JoinSet::new();
+    /// set.spawn(async {});
+    /// set.spawn(async {});
+    /// assert_eq!(set.len(), 2);
+    /// # });
+    /// ```
     pub fn len(&self) -> usize {
         self.tasks.len()
     }
 
     /// Whether there are none.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::JoinSet;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let mut set = JoinSet::new();
+    /// assert!(set.is_empty());
+    /// set.spawn(async {});
+    /// assert!(!set.is_empty());
+    /// # });
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.tasks.is_empty()
     }
@@ -93,6 +128,17 @@ impl<T> JoinSet<T> {
 
 impl<T: 'static> JoinSet<T> {
     /// Says more about a task before it is spawned: a name.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::JoinSet;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let mut set = JoinSet::new();
+    /// set.build_task().name("answer").spawn(async { 42 }).unwrap();
+    /// assert_eq!(set.join_next().await.unwrap().unwrap(), 42);
+    /// # });
+    /// ```
     pub fn build_task(&mut self) -> Builder<'_, T> {
         Builder::new(self)
     }
@@ -101,6 +147,18 @@ impl<T: 'static> JoinSet<T> {
     ///
     /// # Panics
     /// Outside of a runtime.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::JoinSet;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let mut set = JoinSet::new();
+    /// let abort = set.spawn(std::future::pending::<()>());
+    /// abort.abort();
+    /// assert!(set.join_next().await.unwrap().unwrap_err().is_cancelled());
+    /// # });
+    /// ```
     #[track_caller]
     pub fn spawn<F>(&mut self, task: F) -> AbortHandle
     where
@@ -111,6 +169,16 @@ impl<T: 'static> JoinSet<T> {
     }
 
     /// Spawns a task onto the runtime of `handle`. See [`spawn`](Self::spawn).
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::{JoinSet, Runtime};
+    ///
+    /// let runtime = Runtime::new().unwrap();
+    /// let mut set = JoinSet::new();
+    /// set.spawn_on(async { 42 }, runtime.handle());
+    /// assert_eq!(runtime.block_on(set.join_next()).unwrap().unwrap(), 42);
+    /// ```
     #[track_caller]
     pub fn spawn_on<F>(&mut self, task: F, handle: &Handle) -> AbortHandle
     where
@@ -125,6 +193,20 @@ impl<T: 'static> JoinSet<T> {
     ///
     /// # Panics
     /// As for [`spawn_local`](crate::spawn_local).
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::{JoinSet, LocalSet, Runtime};
+    ///
+    /// let runtime = Runtime::new().unwrap();
+    /// let local = LocalSet::new();
+    /// let mut set = JoinSet::new();
+    /// let answer = std::rc::Rc::new(42);
+    /// local.block_on(&runtime, async {
+    ///     set.spawn_local(async move { *answer });
+    ///     assert_eq!(set.join_next().await.unwrap().unwrap(), 42);
+    /// });
+    /// ```
     #[track_caller]
     pub fn spawn_local<F>(&mut self, task: F) -> AbortHandle
     where
@@ -136,6 +218,18 @@ impl<T: 'static> JoinSet<T> {
 
     /// Spawns a task that stays on this thread onto `local_set`. It starts when the local set is
     /// run; see [`LocalSet::spawn_local`].
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::{JoinSet, LocalSet, Runtime};
+    ///
+    /// let runtime = Runtime::new().unwrap();
+    /// let local = LocalSet::new();
+    /// let mut set = JoinSet::new();
+    /// let answer = std::rc::Rc::new(42);
+    /// set.spawn_local_on(async move { *answer }, &local);
+    /// assert_eq!(local.block_on(&runtime, set.join_next()).unwrap().unwrap(), 42);
+    /// ```
     #[track_caller]
     pub fn spawn_local_on<F>(&mut self, task: F, local_set: &LocalSet) -> AbortHandle
     where
@@ -176,6 +270,16 @@ impl<T: 'static> JoinSet<T> {
     ///
     /// # Panics
     /// If the system gives no thread and the pool has none.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::{JoinSet, Runtime};
+    ///
+    /// let runtime = Runtime::new().unwrap();
+    /// let mut set = JoinSet::new();
+    /// set.spawn_blocking_on(|| 42, runtime.handle());
+    /// assert_eq!(runtime.block_on(set.join_next()).unwrap().unwrap(), 42);
+    /// ```
     #[track_caller]
     pub fn spawn_blocking_on<F>(&mut self, f: F, handle: &Handle) -> AbortHandle
     where
@@ -203,6 +307,23 @@ impl<T: 'static> JoinSet<T> {
     ///
     /// # Cancel safety
     /// Cancel safe: if this is dropped before it is ready, no task was taken out of the set.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::JoinSet;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let mut set = JoinSet::new();
+    /// for number in 0..3 {
+    ///     set.spawn(async move { number });
+    /// }
+    /// let mut sum = 0;
+    /// while let Some(joined) = set.join_next().await {
+    ///     sum += joined.unwrap();
+    /// }
+    /// assert_eq!(sum, 3);
+    /// # });
+    /// ```
     pub async fn join_next(&mut self) -> Option<Result<T, JoinError>> {
         poll_fn(|cx| self.poll_join_next(cx)).await
     }
@@ -212,17 +333,50 @@ impl<T: 'static> JoinSet<T> {
     ///
     /// # Cancel safety
     /// Cancel safe: if this is dropped before it is ready, no task was taken out of the set.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::JoinSet;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let mut set = JoinSet::new();
+    /// let id = set.spawn(async { 42 }).id();
+    /// assert_eq!(set.join_next_with_id().await.unwrap().unwrap(), (id, 42));
+    /// # });
+    /// ```
     pub async fn join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
         poll_fn(|cx| self.poll_join_next_with_id(cx)).await
     }
 
     /// Takes a task that has ended out of the set and returns its outcome, without waiting. None if
     /// the set is empty or no task has ended.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::JoinSet;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let mut set = JoinSet::new();
+    /// set.spawn(std::future::pending::<()>());
+    /// assert!(set.try_join_next().is_none());
+    /// # });
+    /// ```
     pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
         self.try_join_next_with_id().map(without_id)
     }
 
     /// As [`try_join_next`](Self::try_join_next), with the task's id.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::JoinSet;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let mut set = JoinSet::new();
+    /// set.spawn(std::future::pending::<()>());
+    /// assert!(set.try_join_next_with_id().is_none());
+    /// # });
+    /// ```
     pub fn try_join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
         let outcome = self.take_ended();
         if outcome.is_some() {
@@ -237,12 +391,36 @@ impl<T: 'static> JoinSet<T> {
     /// Returns `Pending` if there is none, or if the task's budget is used up; the waker is woken
     /// when it is worth to poll again. Only the waker of the last call is. `Ready(None)` if the set
     /// is empty.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::JoinSet;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let mut set = JoinSet::new();
+    /// set.spawn(async { 42 });
+    /// let joined = std::future::poll_fn(|cx| set.poll_join_next(cx)).await;
+    /// assert_eq!(joined.unwrap().unwrap(), 42);
+    /// # });
+    /// ```
     pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
         self.poll_join_next_with_id(cx)
             .map(|outcome| outcome.map(without_id))
     }
 
     /// As [`poll_join_next`](Self::poll_join_next), with the task's id.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::JoinSet;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let mut set = JoinSet::new();
+    /// let id = set.spawn(async { 42 }).id();
+    /// let joined = std::future::poll_fn(|cx| set.poll_join_next_with_id(cx)).await;
+    /// assert_eq!(joined.unwrap().unwrap(), (id, 42));
+    /// # });
+    /// ```
     pub fn poll_join_next_with_id(
         &mut self,
         cx: &mut Context<'_>,
@@ -326,11 +504,35 @@ impl<T: 'static> JoinSet<T> {
     }
 
     /// Aborts all tasks. They stay in the set until they are taken, with whatever outcome they have.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::JoinSet;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let mut set = JoinSet::new();
+    /// set.spawn(std::future::pending::<()>());
+    /// set.abort_all();
+    /// assert!(set.join_next().await.unwrap().unwrap_err().is_cancelled());
+    /// # });
+    /// ```
     pub fn abort_all(&mut self) {
         self.abort_each();
     }
 
     /// Lets all tasks go: the set is empty afterwards, and they run on.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::JoinSet;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let mut set = JoinSet::new();
+    /// set.spawn(async { println!("nobody waits for this") });
+    /// set.detach_all();
+    /// assert!(set.is_empty());
+    /// # });
+    /// ```
     pub fn detach_all(&mut self) {
         self.tasks.drain().into_iter().for_each(drop);
         self.ended.clear();
@@ -341,6 +543,18 @@ impl<T: 'static> JoinSet<T> {
     ///
     /// # Cancel safety
     /// If this is dropped before it is ready, all tasks were aborted, and some are still in the set.
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio_runtime::JoinSet;
+    /// # let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// # runtime.block_on(async {
+    /// let mut set = JoinSet::new();
+    /// set.spawn(std::future::pending::<()>());
+    /// set.shutdown().await;
+    /// assert!(set.is_empty());
+    /// # });
+    /// ```
     pub async fn shutdown(&mut self) {
         self.abort_all();
         while self.join_next().await.is_some() {}

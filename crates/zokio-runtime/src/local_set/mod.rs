@@ -97,6 +97,18 @@ pub(crate) struct LocalContext {
 
 impl LocalSet {
     /// An empty set. It belongs to the calling thread.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::rc::Rc;
+    /// use zokio_runtime::{LocalSet, Runtime};
+    ///
+    /// let runtime = Runtime::new().unwrap();
+    /// let local = LocalSet::new();
+    /// let answer = Rc::new(42);
+    /// let task = local.spawn_local(async move { *answer });
+    /// assert_eq!(local.block_on(&runtime, task).unwrap(), 42);
+    /// ```
     pub fn new() -> Self {
         let shared = Arc::new(Shared::new());
         let shard = Shard::new(shared.clone(), 0);
@@ -127,6 +139,18 @@ impl LocalSet {
 
     /// Spawns a future onto the set, inside or outside of its context. It starts when the set is run
     /// next, whether or not the handle is awaited.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::rc::Rc;
+    /// use zokio_runtime::{LocalSet, Runtime};
+    ///
+    /// let runtime = Runtime::new().unwrap();
+    /// let local = LocalSet::new();
+    /// let answer = Rc::new(42);
+    /// let task = local.spawn_local(async move { *answer });
+    /// assert_eq!(local.block_on(&runtime, task).unwrap(), 42);
+    /// ```
     #[track_caller]
     pub fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -149,6 +173,20 @@ impl LocalSet {
     ///
     /// # Panics
     /// If the future does, and if the thread is driving a runtime's tasks already.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::rc::Rc;
+    /// use zokio_runtime::{LocalSet, Runtime};
+    ///
+    /// let runtime = Runtime::new().unwrap();
+    /// let local = LocalSet::new();
+    /// let answer = Rc::new(42);
+    /// let answer = local.block_on(&runtime, async {
+    ///     zokio_runtime::spawn_local(async move { *answer }).await.unwrap()
+    /// });
+    /// assert_eq!(answer, 42);
+    /// ```
     #[track_caller]
     pub fn block_on<F>(&self, rt: &Runtime, future: F) -> F::Output
     where
@@ -162,6 +200,20 @@ impl LocalSet {
     ///
     /// # Cancel safety
     /// Cancel safe if `future` is: the set's tasks are not touched by the drop.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::rc::Rc;
+    /// use zokio_runtime::{LocalSet, Runtime};
+    ///
+    /// let runtime = Runtime::new().unwrap();
+    /// let local = LocalSet::new();
+    /// let answer = Rc::new(42);
+    /// let answer = runtime.block_on(local.run_until(async {
+    ///     zokio_runtime::spawn_local(async move { *answer }).await.unwrap()
+    /// }));
+    /// assert_eq!(answer, 42);
+    /// ```
     pub async fn run_until<F>(&self, future: F) -> F::Output
     where
         F: Future,
