@@ -104,14 +104,13 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
             parker: &parker,
         };
         loop {
-            if let Some(reason) = self.shared.policy.failure() {
-                self.tell_all_waiting();
-                panic!("{reason}");
-            }
+            self.assert_not_failed();
             if let Some(worker) = Worker::claim(self, 0) {
                 if let Some(output) = drive(worker, &root, future.as_mut(), &mut cx) {
                     return output;
                 }
+                // What failed may have woken the future, which is not to see it.
+                self.assert_not_failed();
             }
             if root.take_woken() {
                 if let Poll::Ready(output) = coop::budget(|| future.as_mut().poll(&mut cx)) {
@@ -139,11 +138,18 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
     pub fn run_until_idle(self: &Arc<Self>) -> Option<Instant> {
         let _region = context::enter_runtime(false);
         let deadline = Worker::claim(self, 0).and_then(drive_until_idle);
+        self.assert_not_failed();
+        deadline
+    }
+
+    /// Panics with the policy's failure, if there is one, here and wherever else a thread waits for the
+    /// core.
+    #[track_caller]
+    fn assert_not_failed(&self) {
         if let Some(reason) = self.shared.policy.failure() {
             self.tell_all_waiting();
             panic!("{reason}");
         }
-        deadline
     }
 
     /// Has every thread that waits for the core look around.

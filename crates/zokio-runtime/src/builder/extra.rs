@@ -235,6 +235,18 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "shut down on unhandled panic")]
+    fn who_waits_for_the_task_that_panicked_does_not_go_on() {
+        let runtime = Builder::new_current_thread()
+            .unhandled_panic(UnhandledPanic::ShutdownRuntime)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let _ = crate::spawn(async { panic!("boom") }).await;
+        });
+    }
+
+    #[test]
     fn all_that_block_on_hear_of_the_panic() {
         let runtime = Builder::new_current_thread()
             .unhandled_panic(UnhandledPanic::ShutdownRuntime)
