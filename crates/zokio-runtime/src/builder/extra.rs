@@ -164,7 +164,8 @@ impl Builder {
         self
     }
 
-    /// Accepted for compatibility: every worker has timers of its own.
+    /// Enables timers, as [`enable_time`](Self::enable_time) does: every worker has its own in either
+    /// case.
     ///
     /// # Examples
     /// ```
@@ -172,10 +173,10 @@ impl Builder {
     ///     .enable_alt_timer()
     ///     .build()
     ///     .unwrap();
-    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// runtime.block_on(async { zokio_time::sleep(std::time::Duration::from_millis(1)).await });
     /// ```
     pub fn enable_alt_timer(&mut self) -> &mut Self {
-        self
+        self.enable_time()
     }
 
     /// Accepted for compatibility: every worker has a driver of its own, and one that is held up by
