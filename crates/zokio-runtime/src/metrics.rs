@@ -224,7 +224,8 @@ impl RuntimeMetrics {
         self.worker(worker).local_schedules
     }
 
-    /// How many tasks found the queue of worker `worker` full. They wait behind it, in order.
+    /// How often the queue of worker `worker` filled up. Tasks that become ready then wait behind it, in
+    /// order, and the next time counts once they have all gone into the queue.
     ///
     /// # Panics
     /// If there is no such worker.
@@ -237,7 +238,7 @@ impl RuntimeMetrics {
     ///         zokio_runtime::spawn(async {});
     ///     }
     /// });
-    /// assert!(runtime.metrics().worker_overflow_count(0) > 0);
+    /// assert_eq!(runtime.metrics().worker_overflow_count(0), 1);
     /// ```
     pub fn worker_overflow_count(&self, worker: usize) -> u64 {
         self.worker(worker).overflows

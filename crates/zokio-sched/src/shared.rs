@@ -158,7 +158,10 @@ impl<P: Park, Q: Policy> Shared<P, Q> {
         let task = if lane.inbox.overflow_len() == 0 && core.batch.borrow().is_empty() {
             match core.push(task) {
                 Ok(()) => return,
-                Err(task) => task,
+                Err(task) => {
+                    lane.stats.overflows.add(1);
+                    task
+                }
             }
         } else {
             task
@@ -168,7 +171,6 @@ impl<P: Park, Q: Policy> Shared<P, Q> {
 
     #[cold]
     fn overflow(&self, lane: &Lane<P>, core: &Core<P>, task: Notified) {
-        lane.stats.overflows.add(1);
         if core.draining.get() {
             core.batch.borrow_mut().push_back(task);
         } else if let Err(task) = lane.inbox.push_overflow(task) {

@@ -78,7 +78,7 @@ pub struct WorkerMetrics {
     pub steals: u64,
     /// Times it took tasks from another worker.
     pub steal_operations: u64,
-    /// Tasks that found the local queue full.
+    /// Times the local queue filled up.
     pub overflows: u64,
     /// Tasks queued by the worker itself.
     pub local_schedules: u64,

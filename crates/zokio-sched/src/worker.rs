@@ -217,7 +217,11 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
         let inbox = &self.lane().inbox;
         if inbox.remote_len() > 0 {
             let room = core.ring().free();
+            let had_overflow = inbox.overflow_len() > 0;
             inbox.admit_remote(room, ADMIT_MAX, |task| keep(core.push(task)));
+            if !had_overflow && inbox.overflow_len() > 0 {
+                self.lane().stats.overflows.add(1);
+            }
         }
     }
 
