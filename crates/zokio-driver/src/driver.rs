@@ -293,10 +293,9 @@ impl WorkerDriver {
         self.index
     }
 
-    /// Whether operations are under way on the worker's ring, or about to be.
+    /// Whether operations are under way on the worker's ring, or about to be, that end by themselves.
     pub fn has_operations(&self) -> bool {
-        let lane = self.handle.0.plane.lane(self.index);
-        lane.pending() > 0 || lane.in_flight() > 0
+        self.handle.0.plane.lane(self.index).has_bounded()
     }
 
     /// A handle that ends this worker's waits.

@@ -121,6 +121,11 @@ impl Lane {
         0
     }
 
+    /// Nothing.
+    pub fn has_bounded(&self) -> bool {
+        false
+    }
+
     pub(crate) fn add_metrics(&self, _metrics: &mut OpMetrics) {}
 
     pub(crate) fn cancel(&self, _flying: Arc<dyn Flying>) {}

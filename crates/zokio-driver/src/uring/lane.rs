@@ -154,6 +154,12 @@ impl Lane {
         self.slots.len()
     }
 
+    /// Whether something waits or is in flight that ends by itself: not what waits for others, as the
+    /// readiness of a socket does.
+    pub fn has_bounded(&self) -> bool {
+        self.pending() > 0 || self.slots.has_bounded()
+    }
+
     pub(crate) fn add_metrics(&self, metrics: &mut OpMetrics) {
         // ORDERING: Relaxed: metrics.
         metrics.on_ring += self.submitted.load(Ordering::Relaxed);

@@ -168,7 +168,7 @@ impl Lane {
         for message in mail {
             match message {
                 Message::Submit(operation) => {
-                    let name = self.slots.admit(operation, |operation, name| {
+                    let name = self.slots.admit(operation, false, |operation, name| {
                         operation.name.store(name, Ordering::Relaxed);
                     });
                     self.told.lock().push(name);
@@ -244,7 +244,7 @@ fn a_late_completion_finds_nothing_in_a_slot_that_was_given_out_again() {
             let (lane, second) = (lane.clone(), second.clone());
             thread::spawn(move || {
                 // Submitted, and not completed: only a stale name could complete it.
-                lane.slots.admit(second, |second, name| {
+                lane.slots.admit(second, false, |second, name| {
                     second.name.store(name, Ordering::Relaxed);
                 });
             })

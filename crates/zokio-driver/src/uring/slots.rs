@@ -21,6 +21,7 @@ struct Slot<F> {
     value: F,
     /// For which thread this counts. None until the kernel took the request.
     submitted: Option<Submitted>,
+    is_standing: bool,
 }
 
 /// Operations in flight.
@@ -28,6 +29,8 @@ pub(crate) struct Slots<F> {
     slab: Mutex<Slab<Slot<F>>>,
     /// How many there are, to be read without the lock.
     len: AtomicUsize,
+    /// How many of them wait for others, as a socket's readiness does.
+    standing: AtomicUsize,
 }
 
 impl<F> Slots<F> {
@@ -35,6 +38,7 @@ impl<F> Slots<F> {
         Self {
             slab: Mutex::new(Slab::new()),
             len: AtomicUsize::new(0),
+            standing: AtomicUsize::new(0),
         }
     }
 
@@ -44,19 +48,36 @@ impl<F> Slots<F> {
         self.len.load(Ordering::Acquire)
     }
 
+    /// Whether something is in flight that ends by itself.
+    pub(crate) fn has_bounded(&self) -> bool {
+        // ORDERING: Relaxed: a guess by the time it is used, as `len` is.
+        self.len() > self.standing.load(Ordering::Relaxed)
+    }
+
     fn store_len(&self, slab: &Slab<Slot<F>>) {
         // ORDERING: Release pairs with the acquire in `len`. Stores are ordered by the lock.
         self.len.store(slab.len(), Ordering::Release);
     }
 
-    /// Puts `value` in and names it; `with_name` sees both before anybody else can.
-    pub(crate) fn admit(&self, value: F, with_name: impl FnOnce(&F, u64)) -> u64 {
+    /// Puts `value` in and names it; `with_name` sees both before anybody else can. One that
+    /// `is_standing` waits for others, and may do so for ever.
+    pub(crate) fn admit(
+        &self,
+        value: F,
+        is_standing: bool,
+        with_name: impl FnOnce(&F, u64),
+    ) -> u64 {
+        // ORDERING: Relaxed: see `has_bounded`. Before the other counter, so that what stands never
+        // counts as bounded.
+        self.standing
+            .fetch_add(usize::from(is_standing), Ordering::Relaxed);
         let mut slab = self.slab.lock();
         let key = slab.insert_with(|key| {
             with_name(&value, key.to_bits());
             Slot {
                 value,
                 submitted: None,
+                is_standing,
             }
         });
         self.store_len(&slab);
@@ -78,6 +99,9 @@ impl<F> Slots<F> {
         let mut slab = self.slab.lock();
         let slot = slab.remove(Key::from_bits(name))?;
         self.store_len(&slab);
+        // ORDERING: Relaxed: as in `admit`.
+        self.standing
+            .fetch_sub(usize::from(slot.is_standing), Ordering::Relaxed);
         Some(slot.value)
     }
 
@@ -106,6 +130,8 @@ impl<F> Slots<F> {
         let mut slab = self.slab.lock();
         let all = slab.drain();
         self.store_len(&slab);
+        // ORDERING: Relaxed: as in `admit`.
+        self.standing.store(0, Ordering::Relaxed);
         all.into_iter().map(|slot| slot.value).collect()
     }
 }

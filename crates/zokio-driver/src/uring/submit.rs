@@ -14,6 +14,7 @@ use super::lane::{Lane, Message, wake_all};
 use super::ring::Ring;
 use super::slots::NOBODY;
 use crate::op::flying::Finisher;
+use crate::op::table::Cancel;
 use io_uring::{opcode, squeue};
 use std::collections::VecDeque;
 use std::io;
@@ -94,9 +95,9 @@ impl Lane {
                     continue;
                 }
                 Message::Submit(entry, finisher) => {
-                    let name = self.slots.admit(finisher, |finisher: &Finisher, name| {
-                        finisher.flying().set_name(name);
-                    });
+                    let is_standing = finisher.flying().row().cancel == Cancel::Always;
+                    let name_it = |finisher: &Finisher, name| finisher.flying().set_name(name);
+                    let name = self.slots.admit(finisher, is_standing, name_it);
                     (entry.user_data(name), name)
                 }
                 Message::Cancel(flying) => {

@@ -190,3 +190,20 @@ fn a_runtime_that_ends_takes_the_request_with_it() {
         books.close(&format!("{config:?}"));
     }
 }
+
+#[test]
+fn a_clock_that_stands_jumps_while_a_request_waits() {
+    let _turn = turn();
+    warm_up();
+    for config in configs() {
+        let mut builder = zokio::runtime::Builder::new_current_thread();
+        builder.enable_all().io_mode(config.mode).start_paused(true);
+        builder.build().unwrap().block_on(async {
+            let (mut incoming, _) = incoming(4).await;
+            let hour = std::time::Duration::from_secs(3_600);
+            let waits = zokio::time::timeout(hour, incoming.accept()).await;
+            assert!(waits.is_err(), "an hour that passes at once");
+            assert_eq!(incoming.is_on_ring(), config.has_ring());
+        });
+    }
+}
