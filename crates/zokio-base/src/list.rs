@@ -275,6 +275,35 @@ mod tests {
         ]
     }
 
+    #[test]
+    fn lists_are_joined_and_the_second_is_empty_then() {
+        let mut nodes: Vec<Item> = (0..4)
+            .map(|value| Item {
+                value,
+                links: Links::new(),
+            })
+            .collect();
+        let (mut first, mut second) = (List::new(), List::new());
+        // SAFETY: the nodes live until the end of the test, and each is pushed once.
+        unsafe {
+            for (index, node) in nodes.iter_mut().enumerate() {
+                let list = if index < 2 { &mut first } else { &mut second };
+                list.push_back(NonNull::from(node));
+            }
+        }
+        first.append(&mut List::new());
+        first.append(&mut second);
+        assert!(second.is_empty());
+        second.append(&mut first);
+        // SAFETY: as above.
+        let value = |node: Option<NonNull<Item>>| node.map(|node| unsafe { node.as_ref().value });
+        assert_eq!(value(second.back()), Some(3));
+        assert_eq!(format!("{second:?}"), "List { is_empty: false }");
+        let popped: Vec<_> = std::iter::from_fn(|| value(second.pop_front())).collect();
+        assert_eq!(popped, [0, 1, 2, 3]);
+        assert_eq!(format!("{:?}", nodes[0].links), "Links { linked: false, .. }");
+    }
+
     proptest! {
         #[test]
         fn behaves_as_a_deque(steps in prop::collection::vec(step(), 0..60)) {
