@@ -30,6 +30,9 @@ use crate::storm::Choices;
 /// What memory may grow by, in bytes: what an allocator keeps for a thread more or less.
 pub const GROWTH_MAX: u64 = 4 * 1024 * 1024;
 
+/// How many threads there are for what blocks: few, so that all are there soon.
+const BLOCKING_THREADS: usize = 4;
+
 /// How long one sample may take to become quiet.
 const QUIET_LIMIT: Duration = Duration::from_secs(30);
 
@@ -83,8 +86,11 @@ struct Shared {
 pub fn soak(options: Soak) -> Vec<Sample> {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(2).io_mode(options.mode).enable_all();
-    // Threads that come and go would look like memory that does.
-    builder.thread_keep_alive(Duration::from_secs(24 * 3600));
+    // Threads that come and go, and one more each time the machine is busier than ever, would look
+    // like memory that does.
+    builder
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_keep_alive(Duration::from_secs(24 * 3600));
     let runtime = builder.build().expect("a runtime can be built");
     let samples = runtime.block_on(run(options));
     drop(runtime);
