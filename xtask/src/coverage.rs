@@ -23,6 +23,9 @@ const FLAGS: &str = "-C instrument-coverage";
 /// What does not count: it is no part of what users get.
 const EXCLUDED: &[&str] = &["xtask", "zokio-stress"];
 
+/// Where the programs of examples are kept.
+const EXAMPLES: &str = "examples-kept";
+
 /// How many files are named at the end.
 const FILES_MAX: usize = 25;
 
@@ -52,13 +55,16 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     toolchain::ensure(&[("llvm-22", COV)])?;
     let folder = cmd::target_dir().join("coverage");
     let profiles = folder.join("profiles");
-    if anew && profiles.exists() {
-        std::fs::remove_dir_all(&profiles).map_err(|e| format!("{}: {e}", profiles.display()))?;
+    for old in [&profiles, &folder.join(EXAMPLES)] {
+        if anew && old.exists() {
+            std::fs::remove_dir_all(old).map_err(|e| format!("{}: {e}", old.display()))?;
+        }
     }
     let mut objects = objects(&folder)?;
     if anew {
         test(&folder, published)?;
     }
+    objects.extend(programs(&folder.join(EXAMPLES))?);
     if published {
         objects.extend(programs(&folder.join("compat/build/debug/deps"))?);
     }
@@ -82,6 +88,8 @@ fn instrument(command: &mut Command, folder: &Path) {
         .env("CARGO_TARGET_DIR", folder)
         .env("RUSTFLAGS", FLAGS)
         .env("RUSTDOCFLAGS", FLAGS)
+        // For `examples`; everywhere, because a change of it builds everything again.
+        .env("RUSTC_BOOTSTRAP", "1")
         .env("LLVM_PROFILE_FILE", profile);
 }
 
@@ -112,11 +120,21 @@ fn objects(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(objects)
 }
 
-/// The programs in `folder`: the files without an ending.
+/// The programs below `folder`: the files without an ending.
 fn programs(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let entries = std::fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    Ok(paths.filter(|path| path.extension().is_none()).collect())
+    let mut programs = Vec::new();
+    for entry in entries {
+        let path = entry
+            .map_err(|e| format!("{}: {e}", folder.display()))?
+            .path();
+        if path.is_dir() {
+            programs.extend(self::programs(&path)?);
+        } else if path.extension().is_none() {
+            programs.push(path);
+        }
+    }
+    Ok(programs)
 }
 
 /// Runs everything. Which tests pass is for others to judge: what a failed run reached counts too.
@@ -137,8 +155,7 @@ fn test(folder: &Path, published: bool) -> Outcome {
     let mut refused = own(&["noring", "-p"])?;
     let inner = nextest();
     refused.arg(inner.get_program()).args(inner.get_args());
-    let examples = excluding(cmd::cargo(&["test", "--doc", "--workspace", "--quiet"]));
-    let mut runs = vec![ring, epoll, examples];
+    let mut runs = vec![ring, epoll];
     if cfg!(target_os = "linux") {
         runs.push(refused);
     }
@@ -147,13 +164,39 @@ fn test(folder: &Path, published: bool) -> Outcome {
             runs.push(own(&["compat", suite])?);
         }
     }
-    for mut run in runs {
-        instrument(&mut run, folder);
+    for run in &mut runs {
+        instrument(run, folder);
+    }
+    for package in counted()? {
+        runs.push(examples(&package.name, folder));
+    }
+    for run in runs {
         if let Err(message) = cmd::run(run) {
             eprintln!("coverage: {message}");
         }
     }
     Ok(())
+}
+
+/// The packages that count.
+fn counted() -> Result<Vec<meta::Package>, String> {
+    let mut packages = meta::load(&cmd::root().join("Cargo.toml"), &[])?;
+    packages.retain(|p| p.member && !EXCLUDED.contains(&p.name.as_str()));
+    Ok(packages)
+}
+
+/// The documentation's examples of one package. What generic code they ran is known from their
+/// programs only, which rustdoc keeps if asked; each package needs a folder of its own.
+fn examples(package: &str, folder: &Path) -> Command {
+    let mut run = cmd::cargo(&["test", "--doc", "--quiet", "-p", package]);
+    instrument(&mut run, folder);
+    let kept = folder.join(EXAMPLES).join(package);
+    let flags = format!(
+        "{FLAGS} -Z unstable-options --persist-doctests {}",
+        kept.display()
+    );
+    run.env("RUSTDOCFLAGS", flags);
+    run
 }
 
 fn join(folder: &Path, profiles: &Path) -> Result<PathBuf, String> {
@@ -210,13 +253,9 @@ fn report(lcov: &str) -> Outcome {
         let lines = tests.get(&short(path));
         lines.is_none_or(|lines| lines.get(number - 1).copied().unwrap_or(true))
     });
-    let packages = meta::load(&root.join("Cargo.toml"), &[])?;
     let mut rows = Vec::new();
     let mut total = Lines::default();
-    for package in packages.iter().filter(|p| p.member) {
-        if EXCLUDED.contains(&package.name.as_str()) {
-            continue;
-        }
+    for package in counted()? {
         let mut lines = Lines::default();
         let own = |path: &str| Path::new(path).starts_with(package.folder());
         for (_, of_file) in files.iter().filter(|(path, _)| own(path)) {
