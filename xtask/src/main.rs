@@ -31,6 +31,7 @@ mod testbin;
 mod tidy;
 mod toolchain;
 mod tsan;
+mod wine;
 
 use std::process::ExitCode;
 
@@ -56,6 +57,7 @@ usage: cargo xtask COMMAND [OPTIONS]
   api [--shared DIR]     the public API beside upstream's, held against tests/api/allow.txt
   bench [ARGS..]         Zokio beside Tokio; arguments go to benches/compare
   targets [TRIPLE..]     checks the workspace for macOS, Windows, FreeBSD and aarch64 Linux
+  wine [ARGS..]          the tests built for Windows, under wine; arguments go to each test binary
   tsan                   the stress program under ThreadSanitizer
   noring [-p] CMD..      runs CMD with io_uring refused by seccomp (ENOSYS, or EPERM with -p)
 ";
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         "api" => api::run(rest),
         "bench" => bench::run(rest),
         "targets" => targets::run(rest),
+        "wine" => wine::run(rest),
         "tsan" => tsan::run(rest),
         "noring" => noring::run(rest),
         "help" | "--help" | "-h" => {

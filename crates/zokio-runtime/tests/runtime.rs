@@ -257,6 +257,7 @@ fn a_thousand_runtimes_leave_nothing_behind() {
 }
 
 #[test]
+#[cfg(target_os = "linux")] // Elsewhere nothing is known about other threads, and stalls are not seen.
 fn stalls_are_reported_on_both_kinds() {
     let reports = |builder: &mut Builder| {
         let count = Arc::new(AtomicUsize::new(0));
