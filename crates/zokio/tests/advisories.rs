@@ -7,8 +7,8 @@
 //! in `auto_traits.rs`, and `ReadHalf::unsplit` of what is not `Unpin` is an example of its
 //! documentation that must not compile.
 //!
-//! Does not apply: RUSTSEC-2023-0001 (`pipe_mode` of a named pipe's options let remote clients in again),
-//! as there are no named pipes of Windows here.
+//! RUSTSEC-2023-0001 (`pipe_mode` of a named pipe's options let remote clients in again) is beside those
+//! options, in `net::windows::named_pipe`: only Windows has them.
 #![allow(clippy::disallowed_methods)] // Tests use threads.
 #![allow(unsafe_code)] // A stream that is pinned.
 

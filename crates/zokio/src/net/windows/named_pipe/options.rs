@@ -206,6 +206,20 @@ impl ServerOptions {
         addr: impl AsRef<OsStr>,
         attrs: *mut c_void,
     ) -> io::Result<NamedPipeServer> {
+        let new = NewPipe {
+            open_mode: self.open_mode,
+            pipe_mode: self.kind(),
+            max_instances: self.max_instances,
+            out_buffer_size: self.out_buffer_size,
+            in_buffer_size: self.in_buffer_size,
+        };
+        // SAFETY: as the caller promises.
+        let handle = unsafe { sys::create(addr.as_ref(), &new, attrs) }?;
+        NamedPipeServer::of(handle)
+    }
+
+    /// The system's word for what kind of pipe it is, and for whom.
+    fn kind(&self) -> u32 {
         let kind = match self.pipe_mode {
             PipeMode::Byte => PIPE_TYPE_BYTE | PIPE_READMODE_BYTE,
             PipeMode::Message => PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE,
@@ -215,16 +229,7 @@ impl ServerOptions {
         } else {
             PIPE_ACCEPT_REMOTE_CLIENTS
         };
-        let new = NewPipe {
-            open_mode: self.open_mode,
-            pipe_mode: kind | clients,
-            max_instances: self.max_instances,
-            out_buffer_size: self.out_buffer_size,
-            in_buffer_size: self.in_buffer_size,
-        };
-        // SAFETY: as the caller promises.
-        let handle = unsafe { sys::create(addr.as_ref(), &new, attrs) }?;
-        NamedPipeServer::of(handle)
+        kind | clients
     }
 }
 
@@ -342,5 +347,25 @@ impl ClientOptions {
             sys::read_messages(&handle)?;
         }
         NamedPipeClient::of(handle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RUSTSEC-2023-0001: setting the mode of the pipe let clients of other machines in again.
+    #[test]
+    fn regression_remote_clients_stay_out_whatever_the_mode() {
+        for mode in [PipeMode::Byte, PipeMode::Message] {
+            let mut options = ServerOptions::new();
+            let is_closed =
+                |options: &ServerOptions| options.kind() & PIPE_REJECT_REMOTE_CLIENTS != 0;
+            assert!(is_closed(options.pipe_mode(mode)));
+            assert!(!is_closed(options.reject_remote_clients(false)));
+            assert!(is_closed(
+                options.reject_remote_clients(true).pipe_mode(mode)
+            ));
+        }
     }
 }
