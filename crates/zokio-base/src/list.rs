@@ -301,7 +301,10 @@ mod tests {
         assert_eq!(format!("{second:?}"), "List { is_empty: false }");
         let popped: Vec<_> = std::iter::from_fn(|| value(second.pop_front())).collect();
         assert_eq!(popped, [0, 1, 2, 3]);
-        assert_eq!(format!("{:?}", nodes[0].links), "Links { linked: false, .. }");
+        assert_eq!(
+            format!("{:?}", nodes[0].links),
+            "Links { linked: false, .. }"
+        );
     }
 
     proptest! {
