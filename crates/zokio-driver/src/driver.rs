@@ -32,9 +32,9 @@ use zokio_base::sync::std_atomic::{AtomicBool, AtomicUsize, Ordering};
 /// How many events one drain takes unless told otherwise.
 pub const EVENTS_DEFAULT: usize = 1024;
 
-/// A worker whose set is watched looks at it itself after this time, and as often at the set of a
-/// peer that waits: the other one may have no processor to run on.
-const LOOK_INTERVAL: Duration = Duration::from_micros(200);
+/// A worker whose set is watched looks at it itself after this time: the guard may have no
+/// processor to run on, or more events than one drain takes.
+const OWN_LOOK: Duration = Duration::from_micros(200);
 
 /// How a driver is to be.
 #[derive(Clone)]
@@ -155,8 +155,7 @@ impl Driver {
                 index,
                 watches_ring: false,
                 turns: 0,
-                looked_at: None,
-                peer: index,
+                left_since: None,
             })
             .collect();
         Ok(Driver { handle, workers })
@@ -276,10 +275,8 @@ pub struct WorkerDriver {
     watches_ring: bool,
     /// Turns of polling since the last wait.
     turns: u32,
-    /// When this worker last looked at everything, or first polled, since its last wait.
-    looked_at: Option<Instant>,
-    /// The peer it looked at then.
-    peer: usize,
+    /// Since when this worker has left its set to the guard, if it does.
+    left_since: Option<Instant>,
 }
 
 impl WorkerDriver {
@@ -313,38 +310,16 @@ impl WorkerDriver {
         lane.submit_pending();
         lane.reap(sink);
         self.turns = self.turns.saturating_add(1);
-        let is_watched = self.turns >= 2 && self.ask_to_be_watched();
-        let is_due = self.is_look_due();
-        if is_due || !is_watched {
-            expect_drained(self.handle.set(self.index).try_drain(sink), self, sink);
+        if self.turns >= 2 && self.ask_to_be_watched() {
+            // The system's time: a clock that stands would leave it to the guard for ever.
+            let now = clock::real_now();
+            let since = *self.left_since.get_or_insert(now);
+            if now.saturating_duration_since(since) < OWN_LOOK {
+                return;
+            }
         }
-        if is_due {
-            self.look_beside_a_peer(sink);
-        }
-    }
-
-    /// Whether it is time to look at what others are to take care of.
-    fn is_look_due(&mut self) -> bool {
-        if self.handle.workers() == 1 {
-            return false;
-        }
-        // The system's time: a clock that stands would leave it to the others for ever.
-        let now = clock::real_now();
-        let looked_at = *self.looked_at.get_or_insert(now);
-        let is_due = now.saturating_duration_since(looked_at) >= LOOK_INTERVAL;
-        if is_due {
-            self.looked_at = Some(now);
-        }
-        is_due
-    }
-
-    /// The peer that is looked at next. There is more than one worker.
-    pub(crate) fn next_peer(&mut self) -> usize {
-        self.peer = (self.peer + 1) % self.handle.workers();
-        if self.peer == self.index {
-            self.peer = (self.peer + 1) % self.handle.workers();
-        }
-        self.peer
+        self.left_since = None;
+        expect_drained(self.handle.set(self.index).try_drain(sink), self, sink);
     }
 
     /// Submits what is pending, waits until something is ready, `deadline` has come, `limit` has
@@ -368,7 +343,7 @@ impl WorkerDriver {
             self.watch_ring();
         }
         self.turns = 0;
-        self.looked_at = None;
+        self.left_since = None;
         let lane = self.handle.0.plane.lane(self.index);
         let seat = &self.handle.0.seats[self.index];
         if reaped > 0 || limit == Some(Duration::ZERO) || !seat.state.begin() {

@@ -68,26 +68,6 @@ impl WorkerDriver {
         }
     }
 
-    /// Takes events of one peer that waits, each time of another one: it may have been woken for
-    /// them long ago, and still have no processor to run on. There is more than one worker.
-    pub(crate) fn look_beside_a_peer<S: WakeSink>(&mut self, sink: &mut S) {
-        let peer = self.next_peer();
-        if self.handle().is_running(peer) {
-            return;
-        }
-        let drained = self.handle().set(peer).drain_beside(sink);
-        debug_assert!(drained.is_ok(), "a set cannot be asked: {drained:?}");
-        let mut peers = drained.map_or(0, |drained| drained.peers);
-        while peers != 0 {
-            // The peer is the guard, and would have done this.
-            let watched = peers.trailing_zeros() as usize;
-            peers &= peers - 1;
-            if self.handle().is_running(watched) {
-                self.handle().service(watched, sink);
-            }
-        }
-    }
-
     /// Whether a peer runs whose set is not nested in this worker's.
     fn has_unwatched_peer(&self) -> bool {
         let watch = self.handle().watch();

@@ -9,7 +9,7 @@
 //! - `registration`: a source's side: when it enters a set, how it tries, waits and leaves.
 
 pub(crate) mod park_state;
-pub(crate) mod ready;
+mod ready;
 mod registration;
 mod scheduled;
 pub(crate) mod set;

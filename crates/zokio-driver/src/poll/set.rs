@@ -1,15 +1,12 @@
 //! The readiness set of one worker.
 //!
 //! The set itself is a `mio::Poll`, edge-triggered. Its worker waits in it; anybody may drain it
-//! while the worker does not ([`Set::try_drain`]), or take a few events beside it while it does
-//! ([`Set::drain_beside`]), and anybody may register with it at any time.
+//! while the worker does not ([`Set::try_drain`]), and anybody may register with it at any time.
 //!
 //! Invariants:
 //!
-//! 1. Who drains the set holds `reaper`; the worker holds it while it waits. Who takes events beside
-//!    it does not: the system gives each event to one of the two, and readiness only ever adds up
-//!    (`scheduled`), so it does not matter in which order they report. What was meant for the
-//!    worker itself (waker, ring) is given back to it by firing.
+//! 1. Who drains the set holds `reaper`; the worker holds it while it waits. So events of one set
+//!    are taken by one thread at a time, in order.
 //! 2. A token stands for a generational key of `entries` (see `token`), never for a pointer: an event
 //!    that comes for a source that has left finds nothing, whatever took its slot. The tokens below
 //!    are no source's.
@@ -81,24 +78,6 @@ struct Reaper {
 struct Entries {
     slab: Slab<Arc<ScheduledIo>>,
     shutdown: bool,
-}
-
-impl Entries {
-    /// Takes one event: to its source, if that is still there, or into `drained`.
-    fn take(&self, token: Token, ready: Ready, drained: &mut Drained, wakes: &mut Vec<Waker>) {
-        match token {
-            WAKE => drained.fired = true,
-            RING => drained.ring = true,
-            Token(bits @ LAST_PEER..=FIRST_PEER) => drained.peers |= 1 << (FIRST_PEER - bits),
-            source => {
-                drained.events += 1;
-                if let Some(io) = token::find(&self.slab, source) {
-                    io.set_ready(ready);
-                    io.take_wakers(ready, &mut |waker| wakes.push(waker));
-                }
-            }
-        }
-    }
 }
 
 /// Counters of one set. Relaxed everywhere: they are for people, and order nothing.
@@ -322,33 +301,21 @@ impl Set {
         }
         let entries = self.entries.lock();
         for event in events.iter() {
-            entries.take(event.token(), Ready::from_mio(event), &mut drained, wakes);
+            match event.token() {
+                WAKE => drained.fired = true,
+                RING => drained.ring = true,
+                Token(bits @ LAST_PEER..=FIRST_PEER) => drained.peers |= 1 << (FIRST_PEER - bits),
+                source => {
+                    drained.events += 1;
+                    if let Some(io) = token::find(&entries.slab, source) {
+                        let ready = Ready::from_mio(event);
+                        io.set_ready(ready);
+                        io.take_wakers(ready, &mut |waker| wakes.push(waker));
+                    }
+                }
+            }
         }
         drop(entries);
-        self.deliver(&mut drained, wakes, sink);
-        Ok(drained)
-    }
-
-    /// Takes events of a set whose worker waits in it, for a worker that has not got a processor
-    /// yet since they came. Some systems cannot do that; there nothing is taken.
-    pub(crate) fn drain_beside<S: WakeSink>(&self, sink: &mut S) -> io::Result<Drained> {
-        let mut drained = Drained::default();
-        let mut wakes = Vec::new();
-        let mut entries = None;
-        sys::take_beside(self.fd, |token, ready| {
-            let entries = entries.get_or_insert_with(|| self.entries.lock());
-            entries.take(token, ready, &mut drained, &mut wakes);
-        })?;
-        drop(entries);
-        if drained.fired || drained.ring {
-            self.fire();
-        }
-        self.deliver(&mut drained, &mut wakes, sink);
-        Ok(drained)
-    }
-
-    /// Counts what a drain has brought, and has the sink wake.
-    fn deliver<S: WakeSink>(&self, drained: &mut Drained, wakes: &mut Vec<Waker>, sink: &mut S) {
         drained.wakes = wakes.len();
         self.counters
             .events
@@ -359,6 +326,7 @@ impl Set {
         for waker in wakes.drain(..) {
             sink.wake(waker);
         }
+        Ok(drained)
     }
 
     /// Refuses sources from here on, and wakes everything that waits for one.
@@ -381,61 +349,5 @@ impl Set {
     /// How many sources are in the set.
     pub(crate) fn len(&self) -> usize {
         self.entries.lock().slab.len()
-    }
-}
-
-#[cfg(all(
-    test,
-    any(target_os = "linux", target_os = "android"),
-    not(any(loom, shuttle))
-))]
-mod tests {
-    use super::*;
-    use std::io::Write;
-    use std::os::fd::AsRawFd;
-    use std::os::unix::net::UnixStream;
-
-    /// Takes beside a thread that holds the set, as one does that was woken and has no processor.
-    fn beside(set: &Set) -> Drained {
-        let _held = set.reaper.lock();
-        set.drain_beside(&mut Vec::new()).unwrap()
-    }
-
-    #[test]
-    fn an_event_is_taken_beside_the_waiter() {
-        let set = Set::new(16).unwrap();
-        let (near, mut far) = UnixStream::pair().unwrap();
-        let register = |registry: &mio::Registry, token, interest| {
-            sys::register(registry, &near.as_raw_fd(), token, interest)
-        };
-        let entered = set.enter(Interest::READABLE, Ready::EMPTY, register);
-        let (io, _key) = entered.unwrap();
-        assert_eq!(beside(&set), Drained::default());
-        far.write_all(b"x").unwrap();
-        assert_eq!(beside(&set).events, 1);
-        assert!(io.event(Ready::READABLE).ready().is_readable());
-        // It was one event.
-        let left = set.try_drain(&mut Vec::new()).unwrap();
-        assert_eq!(left, Drained::default());
-    }
-
-    #[test]
-    fn what_wakes_the_worker_is_given_back() {
-        let set = Set::new(16).unwrap();
-        set.fire();
-        for _ in 0..3 {
-            assert!(beside(&set).fired);
-        }
-        assert!(set.try_drain(&mut Vec::new()).unwrap().fired);
-        assert!(!set.try_drain(&mut Vec::new()).unwrap().fired);
-    }
-
-    #[test]
-    fn a_nested_set_is_reported_to_whoever_takes_its_event() {
-        let (guard, watched) = (Set::new(16).unwrap(), Set::new(16).unwrap());
-        guard.nest(&watched, 5).unwrap();
-        watched.fire();
-        assert_eq!(beside(&guard).peers, 1 << 5);
-        assert_eq!(beside(&guard).peers, 0);
     }
 }

@@ -23,9 +23,6 @@
 //! that one waits: if both took it, tasks and their sockets would go to and fro between a worker that
 //! has time and one that has none. A worker that is about to wait leaves all sets.
 //!
-//! Every now and then a running worker also takes events of a peer that waits: that one may have been
-//! woken for them, and have no processor (`Set::drain_beside`).
-//!
 //! Invariants:
 //!
 //! 1. Sets are never nested in a circle: only the guard nests others in its own set, and only a

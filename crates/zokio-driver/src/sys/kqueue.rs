@@ -1,8 +1,6 @@
 //! kqueue waits with the precision of its timespec: there is nothing to split.
 
 use super::SetFd;
-use crate::poll::ready::Ready;
-use mio::Token;
 use std::io;
 use std::time::Duration;
 
@@ -18,9 +16,4 @@ pub(crate) fn split_timeout(timeout: Duration) -> (Duration, Duration) {
 pub(crate) fn wait_fine(set: SetFd, _timeout: Duration) -> io::Result<bool> {
     let _ = set.raw();
     Ok(true)
-}
-
-/// Nothing is taken from a set in which somebody waits: it is left to that thread.
-pub(crate) fn take_beside(_set: SetFd, _each: impl FnMut(Token, Ready)) -> io::Result<()> {
-    Ok(())
 }

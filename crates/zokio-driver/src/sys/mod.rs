@@ -4,8 +4,7 @@
 //! - `SetFd`: names a readiness set, for waiting on it from outside;
 //! - `RingFd` and `watch_ring`: has a set watch a ring;
 //! - `nest` and `take_out`: a set as a member of another one;
-//! - `split_timeout` and `wait_fine`: waits that are finer than the set's own;
-//! - `take_beside`: takes events of a set while another thread waits in it.
+//! - `split_timeout` and `wait_fine`: waits that are finer than the set's own.
 
 #[cfg(unix)]
 mod unix;
@@ -20,14 +19,13 @@ mod other;
 pub use other::SourceId;
 #[cfg(not(unix))]
 pub(crate) use other::{
-    RingFd, SetFd, deregister, nest, register, split_timeout, take_beside, take_out, wait_fine,
-    watch_ring,
+    RingFd, SetFd, deregister, nest, register, split_timeout, take_out, wait_fine, watch_ring,
 };
 
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "illumos"))]
 mod epoll;
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "illumos"))]
-pub(crate) use epoll::{split_timeout, take_beside, wait_fine};
+pub(crate) use epoll::{split_timeout, wait_fine};
 
 #[cfg(all(
     unix,
@@ -38,4 +36,4 @@ mod kqueue;
     unix,
     not(any(target_os = "linux", target_os = "android", target_os = "illumos"))
 ))]
-pub(crate) use kqueue::{split_timeout, take_beside, wait_fine};
+pub(crate) use kqueue::{split_timeout, wait_fine};

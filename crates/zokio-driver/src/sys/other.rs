@@ -1,7 +1,6 @@
 //! Where sources are not descriptors: whoever owns one registers it, through `mio`'s own types, when it
 //! is made (`Registration::attach_source`).
 
-use crate::poll::ready::Ready;
 use mio::{Interest, Registry, Token};
 use std::io;
 use std::time::Duration;
@@ -62,9 +61,4 @@ pub(crate) fn split_timeout(timeout: Duration) -> (Duration, Duration) {
 /// Never needed here.
 pub(crate) fn wait_fine(_set: SetFd, _timeout: Duration) -> io::Result<bool> {
     Ok(true)
-}
-
-/// As `kqueue`.
-pub(crate) fn take_beside(_set: SetFd, _each: impl FnMut(Token, Ready)) -> io::Result<()> {
-    Ok(())
 }
