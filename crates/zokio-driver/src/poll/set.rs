@@ -212,6 +212,7 @@ impl Set {
             self.forget(key);
             return Err(error);
         }
+        // Relaxed: see `Counters`.
         self.counters.registered.fetch_add(1, Ordering::Relaxed);
         Ok((io, key))
     }
@@ -225,6 +226,7 @@ impl Set {
     ) -> io::Result<()> {
         let result = deregister(&self.registry);
         self.forget(key);
+        // Relaxed: see `Counters`.
         self.counters.deregistered.fetch_add(1, Ordering::Relaxed);
         result
     }
@@ -317,12 +319,15 @@ impl Set {
         }
         drop(entries);
         drained.wakes = wakes.len();
-        self.counters
-            .events
-            .fetch_add(drained.events as u64, Ordering::Relaxed);
-        self.counters
-            .wakes
-            .fetch_add(drained.wakes as u64, Ordering::Relaxed);
+        let Counters {
+            events,
+            wakes: woken,
+            ..
+        } = &self.counters;
+        // Relaxed, both: see `Counters`.
+        events.fetch_add(drained.events as u64, Ordering::Relaxed);
+        // Relaxed: as above.
+        woken.fetch_add(drained.wakes as u64, Ordering::Relaxed);
         for waker in wakes.drain(..) {
             sink.wake(waker);
         }
