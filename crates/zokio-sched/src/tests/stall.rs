@@ -135,7 +135,8 @@ fn claiming_back_keeps_the_monitor_awake() {
             })
             .collect();
         thread::sleep(Duration::from_millis(60));
-        assert!(!running.sched.shared.bell.is_asleep());
+        // It may sleep for a moment in which both threads wait for a processor, but not for good.
+        eventually(|| !running.sched.shared.bell.is_asleep());
         end.store(true, Ordering::SeqCst);
         for blocker in blockers {
             wait(blocker).unwrap();

@@ -7,8 +7,8 @@
 //!
 //! Invariants:
 //!
-//! 1. A try either does the whole thing, with the result that the blocking call would have had, or
-//!    changes nothing.
+//! 1. A try either does the thing, with a result that the blocking call could have had, or changes
+//!    nothing. A read is short where the rest is not cached: a caller that wants more asks again.
 //! 2. A name is first looked up without opening what it names. Opening a pipe may wait for its
 //!    other end and opening a device may do anything: those are left to the operation, on a thread
 //!    of its own.
