@@ -56,69 +56,89 @@ impl<B, O: Backends> Stage<B, O> {
     }
 }
 
-/// What the futures here are made of.
-trait Steps: Unpin {
-    type Operation: Backends;
-    type Output;
+/// What reading and writing differ in.
+trait Transfer: Backends {
+    type Buf;
+    /// The error of a transfer of everything that moves nothing more.
+    const ENDED: io::ErrorKind;
 
-    /// Does what can be done without waiting. None if the rest has to wait.
-    fn at_once(&mut self) -> Option<Self::Output>;
+    /// The operation on the part of `buf` behind `done`, up to `len` bytes of it.
+    fn prepare(file: Arc<std::fs::File>, buf: Self::Buf, done: usize, len: usize, at: At) -> Self;
 
-    /// Does nothing, for a reason.
-    fn refuse(&mut self, why: io::Error) -> Self::Output;
+    /// The same at once. The buffer alone if it would have to wait.
+    fn now(
+        file: &std::fs::File,
+        buf: Self::Buf,
+        done: usize,
+        len: usize,
+        at: At,
+    ) -> Result<Self::Output, Self::Buf>;
 
-    /// The operation that has to wait, to be begun.
-    fn take_operation(&mut self) -> Self::Operation;
+    /// The result, and the buffer unless the system has kept it.
+    fn take_apart(output: Self::Output) -> (io::Result<usize>, Option<Self::Buf>);
 
-    /// That operation, begun.
-    fn resume(&mut self, op: Op<Self::Operation>);
-
-    /// Waits for the operation that was begun, and does the rest. With a unit of the budget.
-    fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<Self::Output>;
+    /// Has the buffer say that `done` bytes of it count.
+    fn note(buf: &mut Self::Buf, done: usize);
 }
 
-/// What can be done without waiting, if there is a runtime.
-fn at_once<S: Steps>(steps: &mut S) -> Option<S::Output> {
-    match run::require_runtime() {
-        Ok(()) => steps.at_once(),
-        Err(why) => Some(steps.refuse(why)),
+impl<B: IoBufMut> Transfer for Read<B> {
+    type Buf = B;
+    const ENDED: io::ErrorKind = io::ErrorKind::UnexpectedEof;
+
+    fn prepare(file: Arc<std::fs::File>, buf: B, done: usize, len: usize, at: At) -> Self {
+        Read::new(file, buf, done, len, at)
+    }
+
+    fn now(file: &std::fs::File, buf: B, done: usize, len: usize, at: At) -> Result<Filled<B>, B> {
+        Read::now(file, buf, done, len, at)
+    }
+
+    fn take_apart(filled: Filled<B>) -> (io::Result<usize>, Option<B>) {
+        (filled.result, filled.buf)
+    }
+
+    fn note(buf: &mut B, done: usize) {
+        buf::truncate(buf, done);
     }
 }
 
-/// All of it: at once if that can be, otherwise as an operation of its own.
-fn poll_steps<S: Steps>(
-    steps: &mut S,
-    is_begun: &mut bool,
-    cx: &mut Context<'_>,
-) -> Poll<S::Output> {
-    let unit = ready!(coop::poll_proceed(cx));
-    if !*is_begun {
-        *is_begun = true;
-        if let Some(output) = at_once(steps) {
-            unit.made_progress();
-            return Poll::Ready(output);
-        }
-        let operation = steps.take_operation();
-        steps.resume(run::begin(operation));
+/// Writes go to the end of their buffer, which is what `len` says.
+impl<B: IoBuf> Transfer for Write<B> {
+    type Buf = B;
+    const ENDED: io::ErrorKind = io::ErrorKind::WriteZero;
+
+    fn prepare(file: Arc<std::fs::File>, buf: B, done: usize, _len: usize, at: At) -> Self {
+        Write::new(file, buf, done, at)
     }
-    let output = ready!(steps.poll_begun(cx));
-    unit.made_progress();
-    Poll::Ready(output)
+
+    fn now(file: &std::fs::File, buf: B, done: usize, _len: usize, at: At) -> Result<Sent<B>, B> {
+        Write::now(file, buf, done, at)
+    }
+
+    fn take_apart(sent: Sent<B>) -> (io::Result<usize>, Option<B>) {
+        (sent.result, sent.buf)
+    }
+
+    fn note(_buf: &mut B, _done: usize) {}
 }
 
-/// Reads into `buf` at `offset`, until `end` of it if `is_exact`.
+/// What the futures here are made of: one transfer, or as many as it takes if `is_exact`.
 #[derive(Debug)]
-struct Reading<B: IoBufMut> {
+struct Steps<T: Transfer> {
     file: Arc<std::fs::File>,
-    stage: Stage<B, Read<B>>,
+    stage: Stage<T::Buf, T>,
     offset: u64,
     done: usize,
     end: usize,
     is_exact: bool,
+    is_begun: bool,
 }
 
-impl<B: IoBufMut> Reading<B> {
-    fn new(file: &File, buf: B, end: usize, offset: u64, is_exact: bool) -> Self {
+/// A result with the buffer that was given away for it.
+type Outcome<T> = (io::Result<usize>, <T as Transfer>::Buf);
+
+impl<T: Transfer> Steps<T> {
+    fn new(file: &File, buf: T::Buf, end: usize, offset: u64, is_exact: bool) -> Self {
         Self {
             file: file.std.clone(),
             stage: Stage::Ready(buf),
@@ -126,23 +146,25 @@ impl<B: IoBufMut> Reading<B> {
             done: 0,
             end,
             is_exact,
+            is_begun: false,
         }
     }
 
     /// Takes note of what a step brought. None if another step is needed.
-    fn step(&mut self, filled: Filled<B>) -> Option<(io::Result<usize>, B)> {
-        let mut buf = filled.buf.expect(KEPT);
-        let count = match filled.result {
+    fn step(&mut self, output: T::Output) -> Option<Outcome<T>> {
+        let (result, buf) = T::take_apart(output);
+        let mut buf = buf.expect(KEPT);
+        let count = match result {
             Ok(count) => count,
             Err(error) => return Some((Err(error), buf)),
         };
         self.done += count;
-        buf::truncate(&mut buf, self.done);
+        T::note(&mut buf, self.done);
         if !self.is_exact || self.done == self.end {
             return Some((Ok(self.done), buf));
         }
         if count == 0 {
-            return Some((Err(io::ErrorKind::UnexpectedEof.into()), buf));
+            return Some((Err(T::ENDED.into()), buf));
         }
         self.stage = Stage::Ready(buf);
         None
@@ -152,19 +174,19 @@ impl<B: IoBufMut> Reading<B> {
     fn at(&self) -> At {
         At::Offset(self.offset.saturating_add(self.done as u64))
     }
-}
 
-impl<B: IoBufMut> Steps for Reading<B> {
-    type Operation = Read<B>;
-    type Output = (io::Result<usize>, B);
-
-    fn at_once(&mut self) -> Option<Self::Output> {
+    /// Does what can be done without waiting, if there is a runtime. None if the rest has to wait.
+    fn at_once(&mut self) -> Option<Outcome<T>> {
+        self.is_begun = true;
+        if let Err(why) = run::require_runtime() {
+            return Some((Err(why), self.stage.take_ready()));
+        }
         while self.end - self.done <= AT_ONCE_MAX {
             let (buf, len) = (self.stage.take_ready(), self.end - self.done);
-            match Read::now(&self.file, buf, self.done, len, self.at()) {
-                Ok(filled) => {
-                    if let Some(output) = self.step(filled) {
-                        return Some(output);
+            match T::now(&self.file, buf, self.done, len, self.at()) {
+                Ok(output) => {
+                    if let Some(outcome) = self.step(output) {
+                        return Some(outcome);
                     }
                 }
                 Err(buf) => {
@@ -176,145 +198,55 @@ impl<B: IoBufMut> Steps for Reading<B> {
         None
     }
 
-    fn refuse(&mut self, why: io::Error) -> Self::Output {
-        (Err(why), self.stage.take_ready())
-    }
-
-    fn take_operation(&mut self) -> Read<B> {
+    /// The operation that has to wait, to be begun.
+    fn take_operation(&mut self) -> T {
         let (buf, len) = (self.stage.take_ready(), self.end - self.done);
-        Read::new(self.file.clone(), buf, self.done, len, self.at())
+        T::prepare(self.file.clone(), buf, self.done, len, self.at())
     }
 
-    fn resume(&mut self, op: Op<Read<B>>) {
+    /// That operation, begun.
+    fn resume(&mut self, op: Op<T>) {
         self.stage = Stage::UnderWay(op);
     }
 
-    fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    /// Begins what has to wait.
+    fn begin(&mut self) {
+        let operation = self.take_operation();
+        self.resume(run::begin(operation));
+    }
+
+    /// All of it: at once if that can be, otherwise as an operation of its own.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
+        let unit = ready!(coop::poll_proceed(cx));
+        if !self.is_begun {
+            if let Some(outcome) = self.at_once() {
+                unit.made_progress();
+                return Poll::Ready(outcome);
+            }
+            self.begin();
+        }
         loop {
-            let filled = ready!(self.stage.poll_under_way(cx));
-            if let Some(output) = self.step(filled) {
-                return Poll::Ready(output);
+            let output = ready!(self.stage.poll_under_way(cx));
+            if let Some(outcome) = self.step(output) {
+                unit.made_progress();
+                return Poll::Ready(outcome);
             }
-            let operation = self.take_operation();
-            self.resume(run::begin(operation));
-        }
-    }
-}
-
-/// Writes `buf` at `offset`, all of it if `is_exact`.
-#[derive(Debug)]
-struct Writing<B: IoBuf> {
-    file: Arc<std::fs::File>,
-    stage: Stage<B, Write<B>>,
-    offset: u64,
-    done: usize,
-    end: usize,
-    is_exact: bool,
-}
-
-impl<B: IoBuf> Writing<B> {
-    fn new(file: &File, buf: B, offset: u64, is_exact: bool) -> Self {
-        let end = buf.bytes_len();
-        Self {
-            file: file.std.clone(),
-            stage: Stage::Ready(buf),
-            offset,
-            done: 0,
-            end,
-            is_exact,
-        }
-    }
-
-    /// Takes note of what a step brought. None if another step is needed.
-    fn step(&mut self, sent: Sent<B>) -> Option<(io::Result<usize>, B)> {
-        let buf = sent.buf.expect(KEPT);
-        let count = match sent.result {
-            Ok(count) => count,
-            Err(error) => return Some((Err(error), buf)),
-        };
-        self.done += count;
-        if !self.is_exact || self.done == self.end {
-            return Some((Ok(self.done), buf));
-        }
-        if count == 0 {
-            return Some((Err(io::ErrorKind::WriteZero.into()), buf));
-        }
-        self.stage = Stage::Ready(buf);
-        None
-    }
-
-    /// Where the next step goes on. Offsets that a file can have leave room for any count.
-    fn at(&self) -> At {
-        At::Offset(self.offset.saturating_add(self.done as u64))
-    }
-}
-
-impl<B: IoBuf> Steps for Writing<B> {
-    type Operation = Write<B>;
-    type Output = (io::Result<usize>, B);
-
-    fn at_once(&mut self) -> Option<Self::Output> {
-        while self.end - self.done <= AT_ONCE_MAX {
-            let buf = self.stage.take_ready();
-            match Write::now(&self.file, buf, self.done, self.at()) {
-                Ok(sent) => {
-                    if let Some(output) = self.step(sent) {
-                        return Some(output);
-                    }
-                }
-                Err(buf) => {
-                    self.stage = Stage::Ready(buf);
-                    return None;
-                }
-            }
-        }
-        None
-    }
-
-    fn refuse(&mut self, why: io::Error) -> Self::Output {
-        (Err(why), self.stage.take_ready())
-    }
-
-    fn take_operation(&mut self) -> Write<B> {
-        let buf = self.stage.take_ready();
-        Write::new(self.file.clone(), buf, self.done, self.at())
-    }
-
-    fn resume(&mut self, op: Op<Write<B>>) {
-        self.stage = Stage::UnderWay(op);
-    }
-
-    fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            let sent = ready!(self.stage.poll_under_way(cx));
-            if let Some(output) = self.step(sent) {
-                return Poll::Ready(output);
-            }
-            let operation = self.take_operation();
-            self.resume(run::begin(operation));
+            self.begin();
         }
     }
 }
 
 /// Makes the public future of some steps.
 macro_rules! future {
-    ($(#[$doc:meta])* $name:ident<B: $bound:ident> of $steps:ident of $operation:ident, $count:ty, $finish:expr) => {
+    ($(#[$doc:meta])* $name:ident<B: $bound:ident> of $operation:ident, $count:ty, $finish:expr) => {
         $(#[$doc])*
         #[derive(Debug)]
         #[must_use = "futures do nothing unless they are awaited or polled"]
         pub struct $name<B: $bound> {
-            steps: $steps<B>,
-            is_begun: bool,
+            steps: Steps<$operation<B>>,
         }
 
         impl<B: $bound> $name<B> {
-            fn of(steps: $steps<B>) -> Self {
-                Self {
-                    steps,
-                    is_begun: false,
-                }
-            }
-
             /// What the steps' outcome is to the caller.
             fn finish(
                 (result, buf): (io::Result<usize>, B),
@@ -329,8 +261,7 @@ macro_rules! future {
             type Output = (io::Result<$count>, B);
 
             fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-                let me = self.get_mut();
-                poll_steps(&mut me.steps, &mut me.is_begun, cx).map(Self::finish)
+                self.get_mut().steps.poll(cx).map(Self::finish)
             }
         }
 
@@ -338,8 +269,7 @@ macro_rules! future {
             type Operation = $operation<B>;
 
             fn at_once(&mut self) -> Option<Self::Output> {
-                self.is_begun = true;
-                at_once(&mut self.steps).map(Self::finish)
+                self.steps.at_once().map(Self::finish)
             }
 
             fn take_operation(&mut self) -> Self::Operation {
@@ -357,26 +287,23 @@ macro_rules! future {
 
 future! {
     /// The future of [`File::read_at`].
-    ReadAt<B: IoBufMut> of Reading of Read, usize, |count| count
+    ReadAt<B: IoBufMut> of Read, usize, |count| count
 }
 
 future! {
     /// The future of [`File::read_exact_at`].
-    ReadExactAt<B: IoBufMut> of Reading of Read, (), |_| ()
+    ReadExactAt<B: IoBufMut> of Read, (), |_| ()
 }
 
 future! {
     /// The future of [`File::write_at`].
-    WriteAt<B: IoBuf> of Writing of Write, usize, |count| count
+    WriteAt<B: IoBuf> of Write, usize, |count| count
 }
 
 future! {
     /// The future of [`File::write_all_at`].
-    WriteAllAt<B: IoBuf> of Writing of Write, (), |_| ()
+    WriteAllAt<B: IoBuf> of Write, (), |_| ()
 }
-
-impl<B: IoBufMut> Unpin for Reading<B> {}
-impl<B: IoBuf> Unpin for Writing<B> {}
 
 /// # At an offset
 ///
@@ -424,7 +351,8 @@ impl File {
     /// ```
     pub fn read_at<B: IoBufMut>(&self, buf: B, offset: u64) -> ReadAt<B> {
         let room = buf.bytes_capacity();
-        ReadAt::of(Reading::new(self, buf, room, offset, false))
+        let steps = Steps::new(self, buf, room, offset, false);
+        ReadAt { steps }
     }
 
     /// Reads `len` bytes at `offset` to the beginning of `buf`. Returns the buffer, too; if its length
@@ -464,7 +392,8 @@ impl File {
             len <= room,
             "the buffer has room for {room} bytes, {len} are to be read: give it a greater capacity"
         );
-        ReadExactAt::of(Reading::new(self, buf, len, offset, true))
+        let steps = Steps::new(self, buf, len, offset, true);
+        ReadExactAt { steps }
     }
 
     /// Writes the bytes of `buf` at `offset`, once. Returns how many were written, and the buffer.
@@ -496,7 +425,9 @@ impl File {
     /// # }
     /// ```
     pub fn write_at<B: IoBuf>(&self, buf: B, offset: u64) -> WriteAt<B> {
-        WriteAt::of(Writing::new(self, buf, offset, false))
+        let end = buf.bytes_len();
+        let steps = Steps::new(self, buf, end, offset, false);
+        WriteAt { steps }
     }
 
     /// Writes all bytes of `buf` at `offset`. Returns the buffer, too.
@@ -530,6 +461,8 @@ impl File {
     /// # }
     /// ```
     pub fn write_all_at<B: IoBuf>(&self, buf: B, offset: u64) -> WriteAllAt<B> {
-        WriteAllAt::of(Writing::new(self, buf, offset, true))
+        let end = buf.bytes_len();
+        let steps = Steps::new(self, buf, end, offset, true);
+        WriteAllAt { steps }
     }
 }
