@@ -11,6 +11,7 @@
 #![allow(unsafe_code)]
 
 use super::{Outgoing, Received};
+use crate::op::sys::again_if_interrupted;
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
@@ -120,7 +121,7 @@ impl Desk {
             let name = size_of::<libc::sockaddr_storage>();
             self.write(index, room.as_mut_ptr(), size, name, size_of::<Control>());
         }
-        let moved = again(|| {
+        let moved = again_if_interrupted(|| {
             // SAFETY: `count` headers were just written and point at live memory, which is ours to
             // write to (invariant 1).
             unsafe {
@@ -171,7 +172,7 @@ impl Desk {
             let start = bytes.as_ptr().cast_mut();
             self.write(index, start, bytes.len(), name, control);
         }
-        again(|| {
+        again_if_interrupted(|| {
             // SAFETY: as in `recv`; the kernel reads.
             unsafe {
                 libc::sendmmsg(
@@ -320,19 +321,6 @@ fn read_name(name: &MaybeUninit<libc::sockaddr_storage>, len: usize) -> io::Resu
             Ok(SocketAddrV6::new(ip, port, flow, scope).into())
         }
         _ => Err(unknown()),
-    }
-}
-
-/// Makes a call until no signal interrupts it.
-fn again(mut call: impl FnMut() -> libc::c_int) -> io::Result<usize> {
-    loop {
-        if let Ok(moved) = usize::try_from(call()) {
-            return Ok(moved);
-        }
-        let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
-        }
     }
 }
 

@@ -31,6 +31,8 @@ mod range;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use range::copy_range;
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) use imp::again_if_interrupted;
 pub(crate) use imp::{close, is_unbounded, read, takes_offset, write};
 
 /// What came of trying to do something without waiting.

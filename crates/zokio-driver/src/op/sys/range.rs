@@ -4,6 +4,7 @@
 #![cfg(any(target_os = "linux", target_os = "android"))]
 #![allow(unsafe_code)]
 
+use super::again_if_interrupted;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -16,9 +17,9 @@ use std::os::fd::AsRawFd;
 pub fn copy_range(from: &File, to: &File, len: usize) -> io::Result<usize> {
     let no_offset = std::ptr::null_mut::<libc::off_t>();
     let no_flags: libc::c_uint = 0;
-    loop {
+    again_if_interrupted(|| {
         // SAFETY: both descriptors are open while they are borrowed; no memory is touched.
-        let copied = unsafe {
+        unsafe {
             libc::syscall(
                 libc::SYS_copy_file_range,
                 from.as_raw_fd(),
@@ -28,15 +29,6 @@ pub fn copy_range(from: &File, to: &File, len: usize) -> io::Result<usize> {
                 len,
                 no_flags,
             )
-        };
-        match usize::try_from(copied) {
-            Ok(count) => return Ok(count),
-            Err(_) => {
-                let error = io::Error::last_os_error();
-                if error.kind() != io::ErrorKind::Interrupted {
-                    return Err(error);
-                }
-            }
         }
-    }
+    })
 }

@@ -8,6 +8,7 @@
 //! the pipe not empty is the target's.
 #![allow(unsafe_code)]
 
+use crate::op::sys::again_if_interrupted;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -84,7 +85,7 @@ impl Pipe {
 
 fn splice(from: impl AsFd, to: impl AsFd) -> io::Result<usize> {
     let (from, to) = (from.as_fd().as_raw_fd(), to.as_fd().as_raw_fd());
-    again(|| {
+    again_if_interrupted(|| {
         // SAFETY: both descriptors are open, as their owners are borrowed; no memory is passed.
         unsafe {
             libc::splice(
@@ -111,20 +112,9 @@ pub fn sendfile(socket: BorrowedFd<'_>, file: &File, offset: u64, len: usize) ->
     };
     let len = len.min(CHUNK_MAX);
     // SAFETY: both descriptors are open, and the offset is a local that the call updates.
-    again(|| unsafe { libc::sendfile64(socket.as_raw_fd(), file.as_raw_fd(), &mut offset, len) })
-}
-
-/// Makes a call until no signal interrupts it.
-fn again(mut call: impl FnMut() -> libc::ssize_t) -> io::Result<usize> {
-    loop {
-        if let Ok(moved) = usize::try_from(call()) {
-            return Ok(moved);
-        }
-        let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
-        }
-    }
+    again_if_interrupted(|| unsafe {
+        libc::sendfile64(socket.as_raw_fd(), file.as_raw_fd(), &mut offset, len)
+    })
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]

@@ -16,7 +16,12 @@ use libc::{off64_t as off_t, pread64 as pread, pwrite64 as pwrite};
 /// The largest count that one call is given: some systems refuse more, none does more.
 const COUNT_MAX: usize = i32::MAX as usize - 4095;
 
-fn again_if_interrupted(mut call: impl FnMut() -> libc::ssize_t) -> io::Result<usize> {
+/// Makes a call that returns a count, or a negative number for an error, until no signal interrupts
+/// it.
+pub(crate) fn again_if_interrupted<C>(mut call: impl FnMut() -> C) -> io::Result<usize>
+where
+    usize: TryFrom<C>,
+{
     loop {
         match usize::try_from(call()) {
             Ok(count) => return Ok(count),
