@@ -117,25 +117,33 @@ impl Bell {
 /// Whether the monitor is there. It outlives the scheduler, of which the monitor lets go first.
 #[derive(Debug, Default)]
 struct Attendance {
-    /// Whether the thread was started and has not ended.
-    present: Mutex<bool>,
-    /// The monitor's thread, once it runs.
-    thread: Mutex<Option<thread::ThreadId>>,
+    presence: Mutex<Presence>,
     gone: Condvar,
+}
+
+#[derive(Debug, Default, PartialEq)]
+enum Presence {
+    /// It was not started, or has ended.
+    #[default]
+    Away,
+    /// Its thread does not run yet.
+    Coming,
+    /// It runs on this thread.
+    Here(thread::ThreadId),
 }
 
 impl Attendance {
     fn wait_until_gone(&self, deadline: Option<Instant>) -> bool {
-        if *self.thread.lock() == Some(thread::current_id()) {
+        let mut presence = self.presence.lock();
+        if *presence == Presence::Here(thread::current_id()) {
             // A report's hook has dropped the runtime: it cannot wait for itself.
             return false;
         }
-        let mut present = self.present.lock();
-        while *present {
+        while *presence != Presence::Away {
             match deadline.map(left_until) {
-                None => present = self.gone.wait(present),
+                None => presence = self.gone.wait(presence),
                 Some(left) if left.is_zero() => return false,
-                Some(left) => present = self.gone.wait_timeout(present, left).0,
+                Some(left) => presence = self.gone.wait_timeout(presence, left).0,
             }
         }
         true
@@ -147,7 +155,7 @@ struct Leave(Arc<Attendance>);
 
 impl Drop for Leave {
     fn drop(&mut self) {
-        *self.0.present.lock() = false;
+        *self.0.presence.lock() = Presence::Away;
         self.0.gone.notify_all();
     }
 }
@@ -172,13 +180,13 @@ where
         parks: 0,
     };
     let attendance = bell.attendance.clone();
-    *attendance.present.lock() = true;
+    *attendance.presence.lock() = Presence::Coming;
     // Dropped with the closure if there is no thread for it.
     let leave = Leave(attendance);
     thread::Builder::new()
         .name("zokio-monitor".into())
         .spawn(move || {
-            *leave.0.thread.lock() = Some(thread::current_id());
+            *leave.0.presence.lock() = Presence::Here(thread::current_id());
             monitor.run(&parker);
             drop(parker);
             drop(leave);
