@@ -260,9 +260,12 @@ impl Set {
             return self.drain(&mut reaper, None, sink);
         };
         let (coarse, fine) = sys::split_timeout(timeout);
-        let drained = self.drain(&mut reaper, Some(coarse), sink)?;
-        if fine.is_zero() || drained.any() {
-            return Ok(drained);
+        // What is there already ends a fine wait as well.
+        if fine.is_zero() || !coarse.is_zero() {
+            let drained = self.drain(&mut reaper, Some(coarse), sink)?;
+            if fine.is_zero() || drained.any() {
+                return Ok(drained);
+            }
         }
         if !sys::wait_fine(self.fd, fine)? {
             return Ok(Drained::default());

@@ -22,6 +22,9 @@ pub struct Read<B> {
     /// How many bytes at most.
     len: usize,
     at: At,
+    /// Where the cursor was when a ring was given the read.
+    #[cfg(zokio_ring)]
+    cursor: Option<u64>,
 }
 
 /// What a read brings.
@@ -48,6 +51,8 @@ impl<B: IoBufMut> Read<B> {
             start,
             len,
             at,
+            #[cfg(zokio_ring)]
+            cursor: None,
         }
     }
 
@@ -73,13 +78,7 @@ impl<B: IoBufMut> Read<B> {
         let (start, len, at) = (self.start, self.len, self.at);
         match Self::now(&self.file, self.buf, start, len, at) {
             Ok(filled) => Ok(filled),
-            Err(buf) => Err(Self {
-                file: self.file,
-                buf,
-                start,
-                len,
-                at,
-            }),
+            Err(buf) => Err(Self::new(self.file, buf, start, len, at)),
         }
     }
 

@@ -92,21 +92,28 @@ pub fn write(file: &File, from: &[u8], at: At) -> Speculated<io::Result<usize>> 
     vectored(result, at)
 }
 
-/// Moves the cursor to where a write of `count` bytes leaves it, if it still is where it was before.
+/// Moves the cursor `count` bytes on, which a transfer by a ring has moved, if it still is where it was
+/// before.
 pub(crate) fn catch_up(file: &File, before: u64, count: usize) {
-    let mut file = file;
-    if count == 0 || !file.stream_position().is_ok_and(|now| now == before) {
-        return;
-    }
+    catch_up_to(file, before, SeekFrom::Current(count as i64));
+}
+
+/// As [`catch_up`], of a write: if the file is open for appending, the end is where that leaves it.
+pub(crate) fn catch_up_written(file: &File, before: u64, count: usize) {
     // SAFETY: asks for the flags of an open descriptor.
     let flags = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFL) };
-    let to = if flags & libc::O_APPEND != 0 {
-        SeekFrom::End(0)
+    if count > 0 && flags & libc::O_APPEND != 0 {
+        catch_up_to(file, before, SeekFrom::End(0));
     } else {
-        SeekFrom::Current(count as i64)
-    };
-    // What could tell where it is can move it.
-    let _ = file.seek(to);
+        catch_up(file, before, count);
+    }
+}
+
+fn catch_up_to(mut file: &File, before: u64, to: SeekFrom) {
+    if file.stream_position().is_ok_and(|now| now == before) {
+        // What could tell where it is can move it.
+        let _ = file.seek(to);
+    }
 }
 
 fn openat2_cached(path: &OpPath, flags: i32) -> Speculated<io::Result<File>> {

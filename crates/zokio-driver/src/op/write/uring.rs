@@ -34,7 +34,7 @@ unsafe impl<B: IoBuf> OnRing for Write<B> {
         match usize::try_from(result) {
             Ok(count) => {
                 if let (Some(before), true) = (self.cursor, count < self.source().len()) {
-                    now::catch_up(&self.file, before, count);
+                    now::catch_up_written(&self.file, before, count);
                 }
                 Finish::Done(self.returned(Ok(count)))
             }
