@@ -1,8 +1,8 @@
 //! `cargo xtask fuzz`: the fuzz targets, each for a bounded time.
 //!
 //! The models that the targets run are in the crates themselves, and ordinary tests run them over
-//! the kept corpus. Where cargo-fuzz is missing that is all that is done. The toolchain of the
-//! workspace is told to accept the sanitizer's options, so no other is needed.
+//! the kept corpus. The toolchain of the workspace is told to accept the sanitizer's options, so that
+//! cargo-fuzz needs no other.
 //!
 //! What the fuzzer finds new lies below the target directory, and is where the next run begins; the
 //! repository keeps what `--keep` chooses of it: a small set that reaches every edge.
@@ -40,9 +40,8 @@ struct Report {
 /// Runs the command.
 pub(crate) fn run(args: &[String]) -> Outcome {
     let options = parse(args)?;
-    if !cmd::present("cargo", &["fuzz", "--version"]) {
-        println!("cargo-fuzz is missing: the kept corpus is run instead, on the stable toolchain");
-        return replay();
+    if !is_installed() {
+        return Err("cargo-fuzz is missing: `cargo install cargo-fuzz --locked`".into());
     }
     let binaries = build()?;
     let mut rows = Vec::new();
@@ -76,6 +75,11 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     } else {
         Err(format!("findings in {}", found.join(", ")))
     }
+}
+
+/// Whether there is what builds the targets.
+pub(crate) fn is_installed() -> bool {
+    cmd::present("cargo", &["fuzz", "--version"])
 }
 
 fn parse(args: &[String]) -> Result<Options, String> {
@@ -129,8 +133,8 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
         .map_err(|e| format!("{}: {e}", folder.display()))
 }
 
-/// Runs what is kept through the models, as the ordinary tests do.
-fn replay() -> Outcome {
+/// Runs what is kept through the models, as the ordinary tests do. Needs no cargo-fuzz.
+pub(crate) fn replay() -> Outcome {
     let mut test = cmd::cargo(&["test", "--quiet", "--lib"]);
     for name in CRATES {
         test.args(["-p", name]);
