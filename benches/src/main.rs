@@ -15,6 +15,7 @@
     clippy::duplicate_mod
 )]
 
+mod arms;
 mod child;
 mod demos;
 mod files;

@@ -58,7 +58,7 @@ pub(crate) fn offset(block: u64) -> u64 {
 }
 
 /// The sum over all reads.
-pub(crate) fn sum_of_reads(_tree: &Tree) -> u64 {
+pub(crate) fn sum_of_reads() -> u64 {
     let places = (0..IN_FLIGHT).flat_map(places);
     places.fold(0, |sum, index| {
         let ends = mixed(index).wrapping_add(mixed(!index).rotate_left(1));
@@ -79,7 +79,7 @@ pub(crate) fn sum_of_bytes(bytes: &[u8]) -> u64 {
 }
 
 /// The sum over all small files.
-pub(crate) fn sum_of_files(_tree: &Tree) -> u64 {
+pub(crate) fn sum_of_files() -> u64 {
     (0..FILES).map(|file| sum_of_bytes(&contents(file))).sum()
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn appended(step: usize) -> Vec<u8> {
 }
 
 /// The sum over the file that was appended to.
-pub(crate) fn sum_of_appends(_tree: &Tree) -> u64 {
+pub(crate) fn sum_of_appends() -> u64 {
     (0..APPENDS)
         .map(|step| sum_of_bytes(&appended(step)) - APPENDED as u64)
         .sum::<u64>()
