@@ -19,6 +19,7 @@ mod arms;
 mod child;
 mod demos;
 mod files;
+mod lanes;
 mod load;
 mod measure;
 mod on_tokio;
@@ -34,6 +35,7 @@ const USAGE: &str = "\
 usage: compare [--rounds N] [--workers N] [--flavor multi|current|both] [FILTER..]
        compare sync [the same options] [FILTER..]
        compare files [--rounds N] [--workers N] [reads|small_1|small_32|append]..
+       compare lanes [--rounds N] [--workers N] [accept|receive|datagrams|send|file|proxy]..
        compare memory | containment | runaway | busy | tail | idle | build | lateness | demos
 
 scenarios: spawn yield ping_pong chained remote sleeps timeouts mpsc echo_1 echo_64 echo_1024 file memory
@@ -46,6 +48,8 @@ fn main() -> ExitCode {
         ["load", ..] => load::main(&words[1..]),
         ["child", ..] => child::main(&words[1..]),
         ["files", ..] => files::main(&words[1..]),
+        ["lanes", ..] => lanes::main(&words[1..]),
+        ["peer", ..] => lanes::peer_main(&words[1..]),
         ["memory"] => demos::memory(),
         ["containment"] => demos::containment(),
         ["runaway"] => demos::runaway(),
