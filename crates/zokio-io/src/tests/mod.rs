@@ -5,10 +5,14 @@ mod autos;
 mod budget;
 mod copying;
 mod ext;
+mod forward;
 mod model;
+mod parts;
 mod pipes;
+mod readiness;
 mod regressions;
 mod script;
+mod seeking;
 mod traits;
 
 pub(crate) use zokio_task::block_on::block_on;

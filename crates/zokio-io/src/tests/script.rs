@@ -30,6 +30,8 @@ pub(crate) struct Script {
     /// Position, for seeks: counts bytes read and written.
     pub(crate) position: u64,
     pub(crate) seeks: Vec<SeekFrom>,
+    /// Steps of the ends of seeks.
+    pub(crate) arrivals: VecDeque<Step>,
 }
 
 impl Script {
@@ -131,7 +133,8 @@ impl AsyncSeek for Script {
         Ok(())
     }
 
-    fn poll_complete(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
+    fn poll_complete(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        std::task::ready!(next(&mut self.arrivals, cx))?;
         Poll::Ready(Ok(self.position))
     }
 }
