@@ -1,6 +1,9 @@
 //! The public items in the mock runtime, and many threads on few shards.
 #![allow(clippy::disallowed_methods)] // Tests measure real time and sleep.
 
+mod handle;
+mod instant;
+
 use crate::error::Elapsed;
 use crate::mock::Runtime;
 use crate::*;
