@@ -35,7 +35,7 @@ const USAGE: &str = "\
 usage: compare [--rounds N] [--workers N] [--flavor multi|current|both] [FILTER..]
        compare sync [the same options] [FILTER..]
        compare files [--rounds N] [--workers N] [reads|small_1|small_32|append]..
-       compare lanes [--rounds N] [--workers N] [accept|receive|datagrams|send|file|proxy]..
+       compare lanes [--rounds N] [--workers N] [accept|receive|echo|datagrams|send|file|proxy]..
        compare memory | containment | runaway | busy | tail | idle | build | lateness | demos
 
 scenarios: spawn yield ping_pong chained remote sleeps timeouts mpsc echo_1 echo_64 echo_1024 file memory

@@ -25,6 +25,8 @@ pub(crate) const STREAMS: usize = 32;
 pub(crate) const MESSAGES: usize = 4_000;
 /// As above.
 pub(crate) const MESSAGE: usize = 1_024;
+/// How many messages of [`MESSAGE`] bytes each connection of `echo` gets back, one after the other.
+pub(crate) const EXCHANGES: usize = 1_500;
 /// How many sockets send datagrams.
 pub(crate) const SENDERS: usize = 2;
 /// How many datagrams each of them sends before it waits for as many answers, and how often.
@@ -39,7 +41,7 @@ pub(crate) const CHUNK: usize = 256 * 1024;
 pub(crate) const CHUNKS: usize = 1_024;
 
 const USAGE: &str = "usage: compare lanes [--rounds N] [--workers N] \
-                     [accept|receive|datagrams|send|file|proxy]..";
+                     [accept|receive|echo|datagrams|send|file|proxy]..";
 
 fn accept(workers: usize) -> Program {
     Program {
@@ -74,6 +76,24 @@ fn receive(workers: usize) -> Program {
             }),
         ],
         expected: (STREAMS * MESSAGES * MESSAGE) as u64,
+    }
+}
+
+fn echo(workers: usize) -> Program {
+    Program {
+        name: "echo",
+        operations: STREAMS * EXCHANGES,
+        arms: vec![
+            arm("Tokio, read", move || on_tokio::echo(workers)),
+            arm("Zokio, read", move || on_zokio::echo(workers)),
+            arm("Zokio, Receiver by readiness", move || {
+                owned::echo(workers, IoMode::Epoll)
+            }),
+            arm("Zokio, Receiver on the ring", move || {
+                owned::echo(workers, IoMode::Uring)
+            }),
+        ],
+        expected: (STREAMS * EXCHANGES * MESSAGE) as u64,
     }
 }
 
@@ -148,7 +168,7 @@ fn proxy(workers: usize) -> Program {
 /// The program: `compare lanes ..`.
 pub(crate) fn main(words: &[&str]) -> Result<(), String> {
     let options = Options::parse(words, USAGE)?;
-    let programs = [accept, receive, datagrams, send, file, proxy];
+    let programs = [accept, receive, echo, datagrams, send, file, proxy];
     let programs = programs.map(|program| program(options.workers));
     options.run(programs.into(), USAGE)
 }

@@ -56,27 +56,41 @@ pub(super) fn accept(workers: usize, mode: IoMode) -> u64 {
 
 /// Receives what many connections bring.
 pub(super) fn receive(workers: usize, mode: IoMode) -> u64 {
-    run(workers, mode, async move {
-        let (listener, peer) = listen("receive").await;
-        let pool = BufferPool::new(128, 4 * MESSAGE);
-        let mut tasks = Vec::new();
-        for _ in 0..STREAMS {
-            let mut receiver = Receiver::new(take(&listener).await, &pool);
-            tasks.push(zokio::spawn(async move {
-                let mut sum = 0;
-                while let Some(buffer) = receiver.recv().await.expect("the peer sends") {
-                    sum += buffer.len() as u64;
+    run(workers, mode, serve("receive", false))
+}
+
+/// Sends back what many connections bring.
+pub(super) fn echo(workers: usize, mode: IoMode) -> u64 {
+    run(workers, mode, serve("echo", true))
+}
+
+async fn serve(kind: &'static str, answers: bool) -> u64 {
+    let (listener, peer) = listen(kind).await;
+    let pool = BufferPool::new(128, 4 * MESSAGE);
+    let mut tasks = Vec::new();
+    for _ in 0..STREAMS {
+        let stream = take(&listener).await;
+        stream.set_nodelay(true).expect("a connected socket");
+        let (reader, mut writer) = stream.into_split();
+        let mut receiver = Receiver::new(reader, &pool);
+        tasks.push(zokio::spawn(async move {
+            let mut sum = 0;
+            while let Some(buffer) = receiver.recv().await.expect("the peer sends") {
+                sum += buffer.len() as u64;
+                if answers {
+                    let answer = writer.write_all(&buffer).await;
+                    answer.expect("the peer reads");
                 }
-                sum
-            }));
-        }
-        let mut sum = 0;
-        for task in tasks {
-            sum += task.await.expect("it does not panic");
-        }
-        peer.join();
-        sum
-    })
+            }
+            sum
+        }));
+    }
+    let mut sum = 0;
+    for task in tasks {
+        sum += task.await.expect("it does not panic");
+    }
+    peer.join();
+    sum
 }
 
 /// Sends datagrams back.

@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::{
-    BURST, CHUNK, CHUNKS, CONNECTS, DATAGRAM, FLIGHT, FLIGHTS, MESSAGE, MESSAGES, SENDERS, STREAMS,
+    BURST, CHUNK, CHUNKS, CONNECTS, DATAGRAM, EXCHANGES, FLIGHT, FLIGHTS, MESSAGE, MESSAGES,
+    SENDERS, STREAMS,
 };
 
 /// How long an answer may take.
@@ -67,6 +68,7 @@ pub(crate) fn main(words: &[&str]) -> Result<(), String> {
     let done = match *kind {
         "accept" => connect_in_bursts(address),
         "receive" => send_messages(address),
+        "echo" => exchange_messages(address),
         "datagrams" => exchange_datagrams(address),
         "discard" => TcpStream::connect(address).and_then(discard),
         "through" => send_through(address),
@@ -97,12 +99,18 @@ fn is_closed(error: std::io::Error) -> std::io::Result<()> {
     }
 }
 
-fn send_messages(address: SocketAddr) -> std::io::Result<u64> {
-    let streams: Result<Vec<_>, _> = (0..STREAMS).map(|_| TcpStream::connect(address)).collect();
-    let mut streams = streams?;
-    for stream in &streams {
+fn connect_all(address: SocketAddr) -> std::io::Result<Vec<TcpStream>> {
+    let connect = |_| {
+        let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-    }
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(stream)
+    };
+    (0..STREAMS).map(connect).collect()
+}
+
+fn send_messages(address: SocketAddr) -> std::io::Result<u64> {
+    let mut streams = connect_all(address)?;
     let message = [7; MESSAGE];
     for _ in 0..MESSAGES {
         for stream in &mut streams {
@@ -110,6 +118,20 @@ fn send_messages(address: SocketAddr) -> std::io::Result<u64> {
         }
     }
     Ok(0)
+}
+
+fn exchange_messages(address: SocketAddr) -> std::io::Result<u64> {
+    let mut streams = connect_all(address)?;
+    let mut message = [7; MESSAGE];
+    for _ in 0..EXCHANGES {
+        for stream in &mut streams {
+            stream.write_all(&message)?;
+        }
+        for stream in &mut streams {
+            stream.read_exact(&mut message)?;
+        }
+    }
+    Ok((STREAMS * EXCHANGES * MESSAGE) as u64)
 }
 
 fn exchange_datagrams(address: SocketAddr) -> std::io::Result<u64> {

@@ -49,28 +49,41 @@ pub(crate) fn accept(workers: usize) -> u64 {
 
 /// Reads what many connections bring.
 pub(crate) fn receive(workers: usize) -> u64 {
-    run(workers, async {
-        let (listener, peer) = listen("receive").await;
-        let mut tasks = Vec::new();
-        for _ in 0..STREAMS {
-            let mut stream = take(&listener).await;
-            tasks.push(rt::spawn(async move {
-                let (mut sum, mut buffer) = (0, [0; 4 * MESSAGE]);
-                loop {
-                    match stream.read(&mut buffer).await.expect("the peer sends") {
-                        0 => return sum,
-                        length => sum += length as u64,
-                    }
+    run(workers, serve("receive", false))
+}
+
+/// Sends back what many connections bring.
+pub(crate) fn echo(workers: usize) -> u64 {
+    run(workers, serve("echo", true))
+}
+
+async fn serve(kind: &'static str, answers: bool) -> u64 {
+    let (listener, peer) = listen(kind).await;
+    let mut tasks = Vec::new();
+    for _ in 0..STREAMS {
+        let mut stream = take(&listener).await;
+        stream.set_nodelay(true).expect("a connected socket");
+        tasks.push(rt::spawn(async move {
+            let (mut sum, mut buffer) = (0, [0; 4 * MESSAGE]);
+            loop {
+                let length = stream.read(&mut buffer).await.expect("the peer sends");
+                if length == 0 {
+                    return sum;
                 }
-            }));
-        }
-        let mut sum = 0;
-        for task in tasks {
-            sum += task.await.expect("it does not panic");
-        }
-        peer.join();
-        sum
-    })
+                sum += length as u64;
+                if answers {
+                    let answer = stream.write_all(&buffer[..length]).await;
+                    answer.expect("the peer reads");
+                }
+            }
+        }));
+    }
+    let mut sum = 0;
+    for task in tasks {
+        sum += task.await.expect("it does not panic");
+    }
+    peer.join();
+    sum
 }
 
 /// Sends datagrams back.
