@@ -444,11 +444,10 @@ fn enqueue(tail: &mut Tail, waiter: &Waiter, waker: Waker) -> Option<Waker> {
         let old = waiter.waker.with_mut(|slot| (*slot).replace(waker));
         // Relaxed: cleared under the lock that we hold.
         let queued = waiter.queued.load(Ordering::Relaxed);
-        if queued && *waiter.round.get() != tail.round {
-            // Woken in a round that has not come to it yet, and waiting again.
-            tail.draining.remove(node);
-        }
-        if !queued || *waiter.round.get() != tail.round {
+        // A round begins together with a value or the end, and whoever waited before it finds that
+        // instead of coming here.
+        debug_assert!(!queued || *waiter.round.get() == tail.round);
+        if !queued {
             *waiter.round.get() = tail.round;
             waiter.queued.store(true, Ordering::Relaxed);
             tail.waiting.push_back(node);

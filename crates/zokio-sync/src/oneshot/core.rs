@@ -22,7 +22,6 @@
 //!    without another.
 #![allow(unsafe_code)]
 
-use std::fmt;
 use std::ptr::NonNull;
 use std::task::Waker;
 use zokio_base::sync::UnsafeCell;
@@ -102,14 +101,6 @@ unsafe fn leave<T>(shared: NonNull<Shared<T>>, gone: u32) {
 unsafe fn free<T>(shared: NonNull<Shared<T>>) {
     // SAFETY: it came from a box, and the caller promises that nobody uses it.
     drop(unsafe { Box::from_raw(shared.as_ptr()) });
-}
-
-impl<T> fmt::Debug for Tx<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tx")
-            .field("closed", &self.is_closed())
-            .finish()
-    }
 }
 
 impl<T> Tx<T> {
@@ -267,14 +258,6 @@ fn register(
     seen = word.fetch_or(waits, Ordering::AcqRel);
     drop(old);
     seen & over != 0
-}
-
-impl<T> fmt::Debug for Rx<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rx")
-            .field("has_value", &self.has_value())
-            .finish()
-    }
 }
 
 impl<T> Rx<T> {

@@ -377,15 +377,6 @@ pub(crate) struct Acquire<'a> {
     waiter: Waiter,
 }
 
-impl fmt::Debug for Acquire<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Acquire")
-            .field("count", &self.count)
-            .field("stage", &self.stage)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Future for Acquire<'_> {
     type Output = Result<(), Closed>;
 
