@@ -31,6 +31,20 @@ impl Count {
     }
 }
 
+/// Runs a closure whenever it is woken.
+struct Call<F>(F);
+
+impl<F: Fn() + Send + Sync> Wake for Call<F> {
+    fn wake(self: Arc<Self>) {
+        (self.0)();
+    }
+}
+
+/// A waker that runs `call`: foreign code, in the midst of what wakes.
+pub(crate) fn calling(call: impl Fn() + Send + Sync + 'static) -> Waker {
+    Arc::new(Call(call)).into()
+}
+
 /// A future on the heap with a waker of its own.
 pub(crate) struct Spawn<F> {
     future: Pin<Box<F>>,

@@ -2,11 +2,13 @@
 #![allow(clippy::disallowed_methods)] // Tests use threads.
 
 use super::*;
-use crate::testing::{Count, spawn};
+use crate::testing::{Count, calling, spawn};
 use proptest::prelude::*;
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::task::Waker;
 use zokio_base::sync::thread;
+use zokio_base::wake_list::WAKE_LIST_LEN;
 
 #[test]
 fn every_receiver_gets_every_value_and_is_woken() {
@@ -73,6 +75,54 @@ fn the_end_wakes_all_who_wait() {
         assert!(future.is_woken());
         assert_eq!(future.ready(), Err(RecvError::Closed));
     }
+}
+
+type Receive = Pin<Box<dyn Future<Output = Result<u8, RecvError>> + Send>>;
+
+/// Has `first` run while the first batch of many is woken, and the last of them in its hands.
+fn between_two_batches(first: impl Fn(Receive) + Send + Sync + 'static) {
+    let (sender, _) = channel(1);
+    let last = Arc::new(zokio_base::sync::Mutex::new(None));
+    let (waker, count) = Count::waker();
+    let waker_of_first = {
+        let (last, count) = (last.clone(), count.clone());
+        calling(move || {
+            assert_eq!(count.get(), 0, "the first is woken first");
+            let future = { last.lock().take() };
+            first(future.expect("it is woken once"));
+        })
+    };
+    let mut waiting: Vec<Receive> = Vec::new();
+    for number in 0..=2 * WAKE_LIST_LEN {
+        let mut receiver = sender.subscribe();
+        let mut future: Receive = Box::pin(async move { receiver.recv().await });
+        let waker = if number == 0 { &waker_of_first } else { &waker };
+        let polled = future.as_mut().poll(&mut Context::from_waker(waker));
+        assert!(polled.is_pending());
+        waiting.push(future);
+    }
+    *last.lock() = waiting.pop();
+    assert_eq!(sender.send(7).unwrap(), 2 * WAKE_LIST_LEN + 1);
+    assert_eq!(count.get(), 2 * WAKE_LIST_LEN - 1, "all others are woken");
+    for mut future in waiting {
+        let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
+        assert_eq!(polled, Poll::Ready(Ok(7)));
+    }
+}
+
+#[test]
+fn who_looks_before_it_is_woken_has_its_value() {
+    between_two_batches(|mut future| {
+        let polled = future
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        assert_eq!(polled, Poll::Ready(Ok(7)));
+    });
+}
+
+#[test]
+fn who_goes_before_it_is_woken_is_not_woken() {
+    between_two_batches(drop);
 }
 
 #[test]

@@ -220,6 +220,14 @@ fn recv_many_takes_what_is_there() {
 }
 
 #[test]
+fn more_room_than_there_ever_is_is_refused_at_once() {
+    let (sender, _receiver) = channel::<u8>(2);
+    assert!(spawn(sender.reserve_many(3)).ready().is_err());
+    assert_eq!(sender.capacity(), 2);
+    assert_eq!(spawn(sender.reserve_many(2)).ready().unwrap().len(), 2);
+}
+
+#[test]
 fn weak_senders_do_not_keep_the_channel_open() {
     let (sender, mut receiver) = unbounded_channel();
     let weak = sender.downgrade();

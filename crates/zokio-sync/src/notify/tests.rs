@@ -2,8 +2,10 @@
 #![allow(clippy::disallowed_methods)] // Tests use threads.
 
 use super::*;
-use crate::testing::{Count, spawn};
-use zokio_base::sync::thread;
+use crate::testing::{Count, calling, spawn};
+use std::task::Waker;
+use zokio_base::sync::{Mutex, thread};
+use zokio_base::wake_list::WAKE_LIST_LEN;
 
 #[test]
 fn a_permit_is_kept_and_does_not_count() {
@@ -157,6 +159,56 @@ fn a_waker_may_come_back_to_the_notify() {
         let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
         assert!(polled.is_ready());
     }
+}
+
+/// Has `first` run while the first batch of many is woken, and the last of them in its hands.
+fn between_two_batches(
+    first: impl Fn(Pin<Box<OwnedNotified>>) + Send + Sync + 'static,
+) -> Arc<Notify> {
+    let notify = Arc::new(Notify::new());
+    let last = Arc::new(Mutex::new(None));
+    let (waker, count) = Count::waker();
+    let waker_of_first = {
+        let (last, count) = (last.clone(), count.clone());
+        calling(move || {
+            assert_eq!(count.get(), 0, "the first is woken first");
+            let future = { last.lock().take() };
+            first(future.expect("it is woken once"));
+        })
+    };
+    let mut waiting: Vec<_> = (0..=2 * WAKE_LIST_LEN)
+        .map(|_| Box::pin(notify.clone().notified_owned()))
+        .collect();
+    for (number, future) in waiting.iter_mut().enumerate() {
+        let waker = if number == 0 { &waker_of_first } else { &waker };
+        let polled = future.as_mut().poll(&mut Context::from_waker(waker));
+        assert!(polled.is_pending());
+    }
+    *last.lock() = waiting.pop();
+    notify.notify_waiters();
+    assert_eq!(count.get(), 2 * WAKE_LIST_LEN - 1, "all others are woken");
+    for mut future in waiting {
+        let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_ready());
+    }
+    notify
+}
+
+#[test]
+fn who_looks_before_it_is_woken_is_notified_already() {
+    let notify = between_two_batches(|mut future| {
+        let polled = future
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_ready());
+    });
+    spawn(notify.notified()).pending();
+}
+
+#[test]
+fn who_goes_before_it_is_woken_is_not_woken() {
+    let notify = between_two_batches(drop);
+    spawn(notify.notified()).pending();
 }
 
 #[test]

@@ -43,6 +43,24 @@ fn who_is_cancelled_or_fails_lets_the_next_try() {
 }
 
 #[test]
+fn who_could_fail_need_not_try_where_another_has_filled() {
+    let cell = OnceCell::new();
+    let gate = crate::Notify::new();
+    let mut first = spawn(cell.get_or_init(|| async {
+        gate.notified().await;
+        1
+    }));
+    first.pending();
+    let mut second = spawn(cell.get_or_try_init(|| ready(Err("not called"))));
+    second.pending();
+    gate.notify_one();
+    assert_eq!(first.ready(), &1);
+    assert_eq!(second.ready(), Ok(&1));
+    let mut third = spawn(cell.get_or_try_init(|| ready(Err("not called"))));
+    assert_eq!(third.ready(), Ok(&1));
+}
+
+#[test]
 fn a_panic_lets_the_next_try() {
     let cell = OnceCell::<u32>::new();
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {

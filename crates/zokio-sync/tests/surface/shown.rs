@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use zokio_sync::{
     Barrier, Condvar, Mutex, Notify, OnceCell, RwLock, Semaphore, SetOnce, broadcast, mpsc,
     oneshot, watch,
@@ -60,7 +61,15 @@ fn permits_and_calls() {
     says(&semaphore.try_acquire().unwrap_err(), "closed");
     says(&block_on(semaphore.acquire()).unwrap_err(), "closed");
     let notify = Arc::new(Notify::new());
-    shows(&notify, "Notify");
+    assert!(shows(&notify, "Notify").contains("empty"));
+    notify.notify_one();
+    assert!(shows(&notify, "Notify").contains("notified"));
+    block_on(notify.notified());
+    let mut waits = Box::pin(notify.notified());
+    let polled = waits.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending());
+    assert!(shows(&notify, "Notify").contains("waited for"));
+    drop(waits);
     shows(&notify.notified(), "Notified");
     shows(&notify.clone().notified_owned(), "OwnedNotified");
     let barrier = Barrier::new(1);
@@ -142,12 +151,37 @@ fn unbounded_channels() {
 }
 
 #[test]
-fn other_channels() {
-    let (sender, receiver) = oneshot::channel::<u8>();
+fn sends_with_a_limit_of_time() {
+    use mpsc::error::SendTimeoutError::{Closed, Timeout};
+    says(&Timeout(7), "timed out");
+    says(&Closed(7), "closed");
+    assert_eq!(
+        format!("{:?} {:?}", Timeout(7), Closed(7)),
+        "Timeout(..) Closed(..)"
+    );
+    assert_eq!((Timeout(7).into_inner(), Closed(8).into_inner()), (7, 8));
+}
+
+#[test]
+fn channels_of_one_value() {
+    use oneshot::error::TryRecvError;
+    let (sender, mut receiver) = oneshot::channel::<u8>();
     shows(&sender, "Sender");
     shows(&receiver, "Receiver");
+    let empty = receiver.try_recv().unwrap_err();
+    assert_eq!(empty, TryRecvError::Empty);
+    says(&empty, "channel empty");
+    drop(sender);
+    let closed = receiver.try_recv().unwrap_err();
+    assert_eq!(closed, TryRecvError::Closed);
+    says(&closed, "channel closed");
+    let (sender, receiver) = oneshot::channel::<u8>();
     drop(sender);
     says(&block_on(receiver).unwrap_err(), "closed");
+}
+
+#[test]
+fn channels_of_the_last_value() {
     let (sender, mut receiver) = watch::channel(7);
     shows(&sender, "Sender");
     shows(&receiver, "Receiver");
@@ -155,12 +189,37 @@ fn other_channels() {
     drop(sender);
     says(&receiver.has_changed().unwrap_err(), "closed");
     says(&block_on(receiver.changed()).unwrap_err(), "closed");
+    // The value that could not be sent need not be one that can be shown.
+    struct Hidden;
+    let (sender, _) = watch::channel(Hidden);
+    let error = sender.send(Hidden).unwrap_err();
+    shows(&error, "SendError");
+    assert_eq!(error.to_string(), "channel closed");
+}
+
+#[test]
+fn channels_for_all() {
+    use broadcast::error::{RecvError, TryRecvError};
     let (sender, mut receiver) = broadcast::channel(1);
     shows(&sender, "Sender");
+    shows(&sender.downgrade(), "WeakSender");
     shows(&receiver, "Receiver");
     says(&receiver.try_recv().unwrap_err(), "empty");
     (0..2).for_each(|number| drop(sender.send(number)));
-    says(&receiver.try_recv().unwrap_err(), "lagged");
+    says(&receiver.try_recv().unwrap_err(), "lagged by 1");
+    assert_eq!(receiver.try_recv(), Ok(1));
+    (2..5).for_each(|number| drop(sender.send(number)));
+    let lagged = block_on(receiver.recv()).unwrap_err();
+    assert_eq!(lagged, RecvError::Lagged(2));
+    says(&lagged, "lagged by 2");
+    let alone = sender.clone();
+    drop(sender);
     drop(receiver);
-    says(&sender.send(7).unwrap_err(), "closed");
+    says(&alone.send(7).unwrap_err(), "closed");
+    let mut receiver = alone.subscribe();
+    drop(alone);
+    let closed = receiver.try_recv().unwrap_err();
+    assert_eq!(closed, TryRecvError::Closed);
+    says(&closed, "channel closed");
+    says(&block_on(receiver.recv()).unwrap_err(), "channel closed");
 }
