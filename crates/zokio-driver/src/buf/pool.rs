@@ -2,9 +2,9 @@
 //! is silent has none.
 //!
 //! A [`Pool`] has a number of buffers. With a ring they are one allocation, registered with one
-//! worker's ring as a group; without one they come from the heap. A [`Lease`] is a buffer with bytes,
-//! in the hands of somebody; dropped, it goes back. No more leases exist than the pool has buffers:
-//! who wants another waits in [`Pool::poll_available`].
+//! worker's ring as a group. A buffer that does not come from the kernel is made when it is first
+//! wanted, and kept. A [`Lease`] is a buffer with bytes, in the hands of somebody; dropped, it goes back.
+//! No more leases exist than the pool has buffers: who wants another waits ([`Pool::available`]).
 //!
 //! Invariants:
 //!
@@ -13,15 +13,22 @@
 //! 2. Leases and operations hold the pool, and an operation is held by its slot until its last
 //!    completion. So when a pool is dropped the kernel uses none of its memory; should it refuse to
 //!    let go of the group, the memory is leaked.
-//! 3. `lent` counts the leases. Whoever has found it at the limit left a waker, under the same lock, and
-//!    is woken by the next lease that is dropped.
+//! 3. `Lent::count` counts the leases. Whoever has found it at the limit left a waker, under the same
+//!    lock.
+//! 4. While a buffer is free, the first who waits is woken or has been: a lease that is dropped wakes
+//!    it, and one who was woken and sees that a buffer is free, or goes away, wakes the next. So nobody
+//!    waits because of somebody who was woken and has no use for the buffer, and a buffer that comes
+//!    back does not wake all.
 #![cfg_attr(not(target_os = "linux"), allow(dead_code))] // One half of this is for rings.
 
 use crate::driver::DriverHandle;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::future::Future;
 use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use zokio_base::sync::Mutex;
 
 #[cfg(not(zokio_ring))]
@@ -44,10 +51,27 @@ pub struct Pool {
     group: Option<Group>,
 }
 
-/// Who has buffers, and who wants one (invariant 3).
+/// Who has buffers, and who wants one (invariants 3 and 4).
+#[derive(Default)]
 struct Lent {
     count: usize,
-    waiters: Vec<Waker>,
+    /// Buffers that do not come from the kernel and are not lent.
+    free: Vec<Box<[u8]>>,
+    /// Who waits, by the number that it drew: the lowest came first.
+    waiters: BTreeMap<u64, Waker>,
+    /// The number that is drawn next.
+    number: u64,
+}
+
+impl Lent {
+    /// The first who waits, to be woken because a buffer is free.
+    fn next(&mut self, limit: usize) -> Option<Waker> {
+        if self.count < limit {
+            self.waiters.pop_first().map(|(_, waker)| waker)
+        } else {
+            None
+        }
+    }
 }
 
 impl fmt::Debug for Pool {
@@ -81,10 +105,7 @@ impl Pool {
         Arc::new(Self {
             size,
             count,
-            lent: Mutex::new(Lent {
-                count: 0,
-                waiters: Vec::new(),
-            }),
+            lent: Mutex::new(Lent::default()),
             group: Group::register(driver, here, count, size),
         })
     }
@@ -114,29 +135,31 @@ impl Pool {
         self.group.as_ref().map_or(0, Group::id)
     }
 
-    /// Waits until a buffer is not lent. It may be again by the time it is asked for.
-    pub fn poll_available(&self, waker: &Waker) -> Poll<()> {
-        let mut lent = self.lent.lock();
-        if lent.count < self.count {
-            return Poll::Ready(());
+    /// Waits until a buffer is not lent. It may be again by the time it is asked for. Who came first
+    /// is the first to be woken.
+    pub fn available(&self) -> Available<'_> {
+        Available {
+            pool: self,
+            number: None,
         }
-        if !lent.waiters.iter().any(|held| held.will_wake(waker)) {
-            lent.waiters.push(waker.clone());
-        }
-        Poll::Pending
     }
 
-    /// A buffer that does not come from the kernel, full of zeroes. None if all are lent.
+    /// A buffer that does not come from the kernel, of its whole length. None if all are lent.
+    ///
+    /// What is in it is left over from an earlier lease: whoever takes it fills it, and
+    /// [`truncate`](Lease::truncate)s it to that.
     pub fn take(self: &Arc<Self>) -> Option<Lease> {
         let mut lent = self.lent.lock();
         if lent.count >= self.count {
             return None;
         }
         lent.count += 1;
+        let free = lent.free.pop();
         drop(lent);
+        let bytes = free.unwrap_or_else(|| vec![0; self.size].into());
         Some(Lease {
             len: self.size,
-            place: Place::Heap(vec![0; self.size].into()),
+            place: Place::Heap(bytes),
             pool: self.clone(),
         })
     }
@@ -158,16 +181,82 @@ impl Pool {
     }
 
     /// A lease is over.
-    fn take_back(&self, buffer: Option<u16>) {
-        if let Some(buffer) = buffer {
-            self.group().provide(buffer);
-        }
+    fn take_back(&self, place: Place) {
+        let heap = match place {
+            Place::Group(buffer) => {
+                self.group().provide(buffer);
+                None
+            }
+            Place::Heap(bytes) => Some(bytes),
+        };
         let mut lent = self.lent.lock();
         lent.count -= 1;
-        let waiters = std::mem::take(&mut lent.waiters);
+        lent.free.extend(heap);
+        let next = lent.next(self.count);
         drop(lent);
-        for waiter in waiters {
-            waiter.wake();
+        if let Some(waker) = next {
+            waker.wake();
+        }
+    }
+}
+
+/// The future of [`Pool::available`].
+#[derive(Debug)]
+#[must_use = "it waits when it is polled"]
+pub struct Available<'a> {
+    pool: &'a Pool,
+    /// Drawn when it began to wait. What it stands under is gone once it was woken.
+    number: Option<u64>,
+}
+
+impl Future for Available<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let pool = self.pool;
+        let mut lent = pool.lent.lock();
+        if lent.count < pool.count {
+            // The last waker may drop its task: not under the lock.
+            let own = self.number.take().and_then(|n| lent.waiters.remove(&n));
+            // There may be one for the next as well.
+            let next = lent.next(pool.count);
+            drop(lent);
+            drop(own);
+            if let Some(waker) = next {
+                waker.wake();
+            }
+            return Poll::Ready(());
+        }
+        let number = *self.number.get_or_insert_with(|| {
+            lent.number += 1;
+            lent.number
+        });
+        let old = match lent.waiters.get(&number) {
+            Some(held) if held.will_wake(cx.waker()) => None,
+            _ => lent.waiters.insert(number, cx.waker().clone()),
+        };
+        drop(lent);
+        drop(old);
+        Poll::Pending
+    }
+}
+
+impl Drop for Available<'_> {
+    fn drop(&mut self) {
+        let Some(number) = self.number else {
+            return;
+        };
+        let mut lent = self.pool.lent.lock();
+        let own = lent.waiters.remove(&number);
+        // It was woken, and passes that on.
+        let next = match own {
+            None => lent.next(self.pool.count),
+            Some(_) => None,
+        };
+        drop(lent);
+        drop(own);
+        if let Some(waker) = next {
+            waker.wake();
         }
     }
 }
@@ -220,9 +309,128 @@ impl fmt::Debug for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.pool.take_back(match self.place {
-            Place::Group(buffer) => Some(buffer),
-            Place::Heap(_) => None,
-        });
+        let place = std::mem::replace(&mut self.place, Place::Heap(Box::default()));
+        self.pool.take_back(place);
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Somebody who waits for a buffer.
+    struct Waiter<'a> {
+        count: Arc<Count>,
+        available: Pin<Box<Available<'a>>>,
+    }
+
+    impl<'a> Waiter<'a> {
+        fn of(pool: &'a Pool) -> Self {
+            Self {
+                count: Arc::default(),
+                available: Box::pin(pool.available()),
+            }
+        }
+
+        fn is_ready(&mut self) -> bool {
+            let waker = Waker::from(self.count.clone());
+            let mut cx = Context::from_waker(&waker);
+            self.available.as_mut().poll(&mut cx).is_ready()
+        }
+
+        fn woken(&self) -> usize {
+            self.count.0.load(Ordering::SeqCst)
+        }
+    }
+
+    fn pool(count: usize) -> Arc<Pool> {
+        Arc::new(Pool {
+            size: 8,
+            count,
+            lent: Mutex::new(Lent::default()),
+            group: None,
+        })
+    }
+
+    /// A pool of one buffer, which is lent, and three who wait for it.
+    fn waiting(pool: &Arc<Pool>) -> (Lease, [Waiter<'_>; 3]) {
+        let lease = pool.take().unwrap();
+        assert!(pool.take().is_none());
+        let mut waiters = [(); 3].map(|()| Waiter::of(pool));
+        for waiter in &mut waiters {
+            assert!(!waiter.is_ready());
+        }
+        (lease, waiters)
+    }
+
+    #[test]
+    fn a_buffer_that_comes_back_is_lent_again() {
+        let pool = pool(2);
+        let place = pool.take().unwrap().as_ptr();
+        let again = pool.take().unwrap();
+        assert_eq!(again.as_ptr(), place, "no other buffer was made");
+        assert_eq!((again.len(), pool.lent()), (8, 1));
+    }
+
+    #[test]
+    fn one_is_woken_for_a_buffer_in_the_order_in_which_they_came() {
+        let pool = pool(1);
+        let (lease, mut waiters) = waiting(&pool);
+        drop(lease);
+        assert_eq!(waiters.each_ref().map(Waiter::woken), [1, 0, 0]);
+        // Somebody else was faster. The first stays the first.
+        let lease = pool.take().unwrap();
+        assert!(!waiters[0].is_ready());
+        drop(lease);
+        assert_eq!(waiters.each_ref().map(Waiter::woken), [2, 0, 0]);
+    }
+
+    #[test]
+    fn who_finds_a_free_buffer_wakes_the_next() {
+        let pool = pool(1);
+        let (lease, mut waiters) = waiting(&pool);
+        drop(lease);
+        assert!(waiters[0].is_ready());
+        assert_eq!(waiters.each_ref().map(Waiter::woken), [1, 1, 0]);
+        // The first took it: the second waits on and nobody else is disturbed.
+        let _lease = pool.take().unwrap();
+        assert!(!waiters[1].is_ready());
+        assert_eq!(waiters.each_ref().map(Waiter::woken), [1, 1, 0]);
+    }
+
+    #[test]
+    fn who_was_woken_and_goes_away_passes_that_on() {
+        let pool = pool(1);
+        let (lease, waiters) = waiting(&pool);
+        drop(lease);
+        let [first, second, third] = waiters;
+        drop(first);
+        assert_eq!((second.woken(), third.woken()), (1, 0));
+        // One who was not woken has nothing to pass on.
+        drop(third);
+        assert_eq!(second.woken(), 1);
+        assert_eq!(pool.lent.lock().waiters.len(), 0, "the second was woken");
+    }
+
+    #[test]
+    fn another_waker_takes_the_place_of_the_first() {
+        let pool = pool(1);
+        let (lease, mut waiters) = waiting(&pool);
+        let before = std::mem::take(&mut waiters[0].count);
+        assert!(!waiters[0].is_ready());
+        drop(lease);
+        assert_eq!(before.0.load(Ordering::SeqCst), 0);
+        assert_eq!(waiters.each_ref().map(Waiter::woken), [1, 0, 0]);
     }
 }

@@ -25,9 +25,9 @@ use std::future::poll_fn;
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use zokio_driver::buf::pool::{Lease, Pool};
-use zokio_io::Interest;
-use zokio_task::coop;
+use zokio_io::ReadBuf;
 
 #[cfg(target_os = "linux")]
 #[path = "receiver_ring.rs"]
@@ -44,11 +44,6 @@ enum Next {
     AtEnd,
     /// It is to be read.
     ByReadiness,
-}
-
-/// Waits until a buffer is not lent.
-async fn available(pool: &Pool) {
-    poll_fn(|cx| pool.poll_available(cx.waker())).await;
 }
 
 /// A number of buffers that [`Receiver`]s share.
@@ -250,7 +245,6 @@ impl<R: Source> Receiver<R> {
     /// If the future is dropped before it completes, no byte is lost: what the kernel has received is
     /// given to the next call.
     pub async fn recv(&mut self) -> io::Result<Option<Buffer>> {
-        coop::consume_budget().await;
         let next = match self.ring.next(&self.source, &self.pool.0).await? {
             Next::Bytes(lease) => Some(lease),
             Next::AtEnd => None,
@@ -263,42 +257,72 @@ impl<R: Source> Receiver<R> {
 
     /// Reads once.
     async fn read(&self) -> io::Result<Option<Lease>> {
-        let stream = self.source.stream();
         loop {
-            available(&self.pool.0).await;
-            let Some(mut lease) = self.pool.0.take() else {
-                continue;
-            };
-            let result = stream.try_read(&mut lease);
-            match result {
-                Ok(0) => return Ok(None),
-                Ok(read) => {
-                    lease.truncate(read);
-                    return Ok(Some(lease));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // Nobody holds a buffer who waits.
-                    drop(lease);
-                    Lane::ready(stream, Interest::READABLE).await?;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+            match poll_fn(|cx| self.poll_read(cx)).await {
+                None => self.pool.0.available().await,
+                Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Some(result) => return result.map(|lease| (!lease.is_empty()).then_some(lease)),
             }
         }
     }
 
-    /// Receives no more, and gives the source back, with the bytes that were received and not yet taken,
-    /// in their order. What comes later is to be read from the source.
+    /// Polls for bytes. None if there is no buffer for them. Nobody holds one who waits.
+    fn poll_read(&self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Lease>>> {
+        let Some(mut lease) = self.pool.0.take() else {
+            return Poll::Ready(None);
+        };
+        let mut buf = ReadBuf::new(&mut lease);
+        let result = ready!(Lane::poll_read(self.source.stream(), cx, &mut buf));
+        let read = buf.filled().len();
+        lease.truncate(read);
+        Poll::Ready(Some(result.map(|()| lease)))
+    }
+
+    /// Receives no more, and gives the source back, with what was received and not yet taken, in its
+    /// order: bytes, and behind them the error that ended the connection, if one did. The system
+    /// tells an error once, so the source would not tell it again. What comes later is to be read
+    /// from the source.
     ///
     /// # Errors
-    /// What the system says.
+    /// If the runtime was shut down and the system still uses the socket.
     ///
     /// # Cancel safety
     /// If the future is dropped, so are the source and these bytes.
-    pub async fn into_parts(mut self) -> io::Result<(R, Vec<Buffer>)> {
+    ///
+    /// # Examples
+    /// ```
+    /// use zokio::io::{AsyncReadExt, AsyncWriteExt};
+    /// use zokio::net::owned::{BufferPool, Receiver};
+    /// use zokio::net::{TcpListener, TcpStream};
+    ///
+    /// # #[zokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut client = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let server = listener.accept().await?.0;
+    /// let pool = BufferPool::new(4, 4096);
+    /// let mut receiver = Receiver::new(server, &pool);
+    /// client.write_all(b"head").await?;
+    /// let mut bytes = receiver.recv().await?.expect("the client is there").to_vec();
+    /// client.write_all(b" and body").await?;
+    /// client.shutdown().await?;
+    ///
+    /// // The rest is read without the lane.
+    /// let (mut server, ahead) = receiver.into_parts().await?;
+    /// for buffer in ahead {
+    ///     bytes.extend_from_slice(&buffer?);
+    /// }
+    /// server.read_to_end(&mut bytes).await?;
+    /// assert_eq!(bytes, b"head and body");
+    /// # Ok(()) }
+    /// ```
+    pub async fn into_parts(mut self) -> io::Result<(R, Vec<io::Result<Buffer>>)> {
         let ahead = self.ring.finish().await;
         match Arc::try_unwrap(self.source) {
-            Ok(source) => Ok((source, ahead.into_iter().map(Buffer).collect())),
+            Ok(source) => {
+                let ahead = ahead.into_iter().map(|it| it.map(Buffer));
+                Ok((source, ahead.collect()))
+            }
             // The driver gave up on the kernel and keeps what the kernel may still use.
             Err(_) => Err(io::Error::other("the socket is still in use")),
         }

@@ -1,6 +1,6 @@
 //! Receiving by a ring, as long as that works.
 
-use super::{Next, Source, available};
+use super::{Next, Source};
 use crate::io_driver::worker;
 use crate::net::owned::socket::Lane;
 use std::future::poll_fn;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use zokio_driver::buf::pool::{Lease, Pool};
 use zokio_driver::op::net::is_unsupported;
 use zokio_driver::op::shots::{End, RecvMany, Shot, Shots, arm_on};
+use zokio_task::coop;
 
 /// The descriptor of a source, kept open.
 struct Kept<R>(Arc<R>);
@@ -53,6 +54,7 @@ impl Receiving {
     ) -> io::Result<Next> {
         loop {
             if let Some(armed) = &mut self.armed {
+                coop::consume_budget().await;
                 let end = match poll_fn(|cx| armed.poll_next(cx)).await {
                     Shot::Item(lease) => return Ok(Next::Bytes(lease)),
                     Shot::End(end) => end,
@@ -65,7 +67,7 @@ impl Receiving {
                 return Ok(Next::ByReadiness);
             } else {
                 if self.is_short {
-                    available(pool).await;
+                    pool.available().await;
                     self.is_short = false;
                 }
                 self.arm(source, pool);
@@ -103,15 +105,22 @@ impl Receiving {
         Ok(())
     }
 
-    /// Ends the request, and returns what it has brought.
-    pub(super) async fn finish(&mut self) -> Vec<Lease> {
+    /// Ends the request, and returns what it has brought: bytes, and behind them the error that the
+    /// system told, which it tells once.
+    pub(super) async fn finish(&mut self) -> Vec<io::Result<Lease>> {
         let mut ahead = Vec::new();
-        if let Some(mut armed) = self.armed.take() {
-            armed.stop();
-            while let Shot::Item(lease) = poll_fn(|cx| armed.poll_next(cx)).await {
-                ahead.push(lease);
+        let Some(mut armed) = self.armed.take() else {
+            return ahead;
+        };
+        armed.stop();
+        loop {
+            match poll_fn(|cx| armed.poll_next(cx)).await {
+                Shot::Item(lease) => ahead.push(Ok(lease)),
+                Shot::End(end) => {
+                    ahead.extend(self.note(end).err().map(Err));
+                    return ahead;
+                }
             }
         }
-        ahead
     }
 }

@@ -7,8 +7,9 @@ use std::future::Future;
 use std::io;
 #[cfg(unix)]
 use std::os::fd::AsFd;
+use std::task::{Context, Poll};
 use zokio_driver::DriverHandle;
-use zokio_io::Interest;
+use zokio_io::{Interest, ReadBuf};
 
 /// A stream socket that the lanes of this module take: [`TcpStream`], and on unix
 /// [`UnixStream`](crate::net::UnixStream).
@@ -31,6 +32,7 @@ pub trait Sealed: Lane + Send + Sync + 'static {}
 pub trait Lane {
     fn driver(&self) -> &DriverHandle;
     fn try_read(&self, buf: &mut [u8]) -> io::Result<usize>;
+    fn poll_read(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>>;
     fn try_write(&self, buf: &[u8]) -> io::Result<usize>;
     fn shutdown_write(&self) -> io::Result<()>;
     fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<()>> + Send;
@@ -52,6 +54,14 @@ macro_rules! lane {
 
             fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
                 <$stream>::try_read(self, buf)
+            }
+
+            fn poll_read(
+                &self,
+                cx: &mut Context<'_>,
+                buf: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                <$stream>::poll_read_shared(self, cx, buf)
             }
 
             fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
