@@ -198,7 +198,7 @@ fn bytes_ahead_come_with_the_socket() {
             }
             let (mut near, ahead) = receiver.into_parts().await.unwrap();
             for buffer in ahead {
-                heard.extend_from_slice(&buffer);
+                heard.extend_from_slice(&buffer.unwrap());
             }
             far.write_all(second).await.unwrap();
             far.shutdown().await.unwrap();
@@ -222,6 +222,48 @@ fn a_reset_is_an_error_behind_the_bytes() {
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
         assert!(receiver.recv().await.unwrap().is_none());
     });
+}
+
+/// A ring may have been told of it while nobody asked: the socket alone would tell of a clean end.
+#[test]
+fn a_reset_that_nobody_has_seen_comes_with_the_socket() {
+    on_each(configs(), "reset ahead", |_| async {
+        let pool = BufferPool::new(4, 100);
+        let (mut far, near) = connection().await;
+        let mut receiver = Receiver::new(near, &pool);
+        assert!(for_turns(2, receiver.recv()).await.is_none());
+        far.write_all(b"hello").await.unwrap();
+        while pool.lent() == 0 && receiver.is_on_ring() {
+            zokio::task::yield_now().await;
+        }
+        far.set_zero_linger().unwrap();
+        drop(far);
+        while !is_closed(receiver.source()) {
+            zokio::task::yield_now().await;
+        }
+        let (mut near, ahead) = receiver.into_parts().await.unwrap();
+        let (mut heard, mut error) = (Vec::new(), None);
+        for received in ahead {
+            match received {
+                Ok(buffer) => heard.extend_from_slice(&buffer),
+                Err(told) => error = Some(told),
+            }
+        }
+        let error = match error {
+            None => near.read_to_end(&mut heard).await.unwrap_err(),
+            Some(told) => told,
+        };
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        assert_eq!(heard, b"hello");
+    });
+}
+
+/// Whether the system knows that a connection is over in both directions.
+fn is_closed(stream: &zokio::net::TcpStream) -> bool {
+    match socket2::SockRef::from(stream).peer_addr() {
+        Ok(_) => false,
+        Err(error) => error.kind() == io::ErrorKind::NotConnected,
+    }
 }
 
 #[test]

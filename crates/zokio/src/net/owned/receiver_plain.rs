@@ -25,7 +25,7 @@ impl Receiving {
         Ok(Next::ByReadiness)
     }
 
-    pub(super) async fn finish(&mut self) -> Vec<Lease> {
+    pub(super) async fn finish(&mut self) -> Vec<io::Result<Lease>> {
         Vec::new()
     }
 }
