@@ -16,6 +16,7 @@
 mod datagrams;
 mod files;
 mod kit;
+mod lanes;
 mod limits;
 mod pipes;
 mod streams;

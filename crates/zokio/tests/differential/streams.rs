@@ -80,24 +80,24 @@ impl Step {
 
 /// What is known of one end.
 #[derive(Debug, Clone, Default)]
-struct End {
-    is_closed: bool,
+pub struct End {
+    pub is_closed: bool,
     /// Bytes that can be read.
-    held: usize,
+    pub held: usize,
     /// It has said that no more comes.
-    is_write_shut: bool,
+    pub is_write_shut: bool,
     /// It has said that it reads no more.
-    is_read_shut: bool,
+    pub is_read_shut: bool,
     /// The connection was reset, from wherever.
-    is_reset: bool,
-    is_impatient: bool,
+    pub is_reset: bool,
+    pub is_impatient: bool,
 }
 
 /// What is known of a connection: what has been done to it, and what has to come of that.
 #[derive(Debug)]
-struct Link {
-    is_tcp: bool,
-    ends: [End; 2],
+pub struct Link {
+    pub is_tcp: bool,
+    pub ends: [End; 2],
     next_byte: u8,
 }
 
@@ -105,7 +105,7 @@ struct Link {
 const HELD_MAX: usize = 16 * 1024;
 
 impl Link {
-    fn new(is_tcp: bool) -> Self {
+    pub fn new(is_tcp: bool) -> Self {
         Self {
             is_tcp,
             ends: Default::default(),
@@ -114,7 +114,7 @@ impl Link {
     }
 
     /// Whether a read at `e` would wait.
-    fn waits(&self, e: usize) -> bool {
+    pub fn waits(&self, e: usize) -> bool {
         let (me, peer) = (&self.ends[e], &self.ends[1 - e]);
         let is_over = me.is_reset || me.is_read_shut || peer.is_closed || peer.is_write_shut;
         me.held == 0 && !is_over
@@ -126,14 +126,14 @@ impl Link {
     }
 
     /// The next `len` bytes to send.
-    fn bytes(&mut self, len: u16) -> Vec<u8> {
+    pub fn bytes(&mut self, len: u16) -> Vec<u8> {
         let bytes = (0..len).map(|n| (n as u8).wrapping_add(self.next_byte));
         let bytes = bytes.collect();
         self.next_byte = self.next_byte.wrapping_add(len as u8).wrapping_mul(5);
         bytes
     }
 
-    fn wrote(&mut self, e: usize, count: usize) {
+    pub fn wrote(&mut self, e: usize, count: usize) {
         if count == 0 {
             return;
         }
@@ -147,11 +147,11 @@ impl Link {
         }
     }
 
-    fn read(&mut self, e: usize, count: usize) {
+    pub fn read(&mut self, e: usize, count: usize) {
         self.ends[e].held -= count;
     }
 
-    fn shut(&mut self, e: usize, how: Shutdown) {
+    pub fn shut(&mut self, e: usize, how: Shutdown) {
         self.ends[e].is_write_shut |= how != Shutdown::Read;
         self.ends[e].is_read_shut |= how != Shutdown::Write;
         if !self.is_tcp {
@@ -162,7 +162,7 @@ impl Link {
         }
     }
 
-    fn close(&mut self, e: usize) {
+    pub fn close(&mut self, e: usize) {
         let is_reset = self.ends[e].is_impatient || self.ends[e].held > 0;
         self.ends[e].is_closed = true;
         self.ends[1 - e].is_reset |= is_reset;
@@ -187,21 +187,31 @@ impl Link {
         }
     }
 
+    /// Whether the connection has ended in both directions at `e`.
+    fn is_over(&self, e: usize) -> bool {
+        let (me, peer) = (&self.ends[e], &self.ends[1 - e]);
+        me.is_reset || (peer.is_write_shut || peer.is_closed) && me.is_write_shut
+    }
+
     /// Whether the system's idea of `e` is what it has to become.
     fn has_arrived(&self, e: usize, fd: RawFd) -> bool {
+        let me = &self.ends[e];
+        let is_read = self.is_over(e) || me.is_read_shut || readable_bytes(fd) == me.held;
+        is_read && self.is_in_state(e, fd)
+    }
+
+    /// Whether the ends of either direction that were told have arrived at `e`.
+    pub fn is_in_state(&self, e: usize, fd: RawFd) -> bool {
         const CLOSE_WAIT: u8 = 8;
         const CLOSED: u8 = 7;
         const LAST_ACK: u8 = 9;
-        let (me, peer) = (&self.ends[e], &self.ends[1 - e]);
-        let is_peer_over = peer.is_write_shut || peer.is_closed;
+        let peer = &self.ends[1 - e];
         let state = tcp_state(fd);
-        if me.is_reset || is_peer_over && me.is_write_shut {
+        if self.is_over(e) {
             return state == CLOSED;
         }
-        if is_peer_over && !matches!(state, CLOSE_WAIT | LAST_ACK | CLOSED) {
-            return false;
-        }
-        me.is_read_shut || readable_bytes(fd) == me.held
+        let is_peer_over = peer.is_write_shut || peer.is_closed;
+        !is_peer_over || matches!(state, CLOSE_WAIT | LAST_ACK | CLOSED)
     }
 }
 
@@ -233,12 +243,12 @@ fn tcp_state(fd: RawFd) -> u8 {
     state
 }
 
-fn how(number: u8) -> Shutdown {
+pub fn how(number: u8) -> Shutdown {
     [Shutdown::Read, Shutdown::Write, Shutdown::Both][usize::from(number)]
 }
 
 /// Ends it through a descriptor of one's own, which is closed then.
-fn end_elsewhere(stream: &impl AsFd, how: Shutdown) -> std::io::Result<()> {
+pub fn end_elsewhere(stream: &impl AsFd, how: Shutdown) -> std::io::Result<()> {
     let other = stream.as_fd().try_clone_to_owned().unwrap();
     socket2::Socket::from(other).shutdown(how)
 }
