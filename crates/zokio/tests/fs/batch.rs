@@ -129,3 +129,53 @@ fn a_long_batch_gives_way() {
         });
     }
 }
+
+/// A thread that is no worker has nobody who would submit for it when there is one worker only.
+#[test]
+fn the_root_of_a_runtime_with_one_worker_begins_them_on_threads() {
+    let _turn = turn();
+    for mode in [IoMode::Auto, IoMode::Epoll] {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .io_mode(mode)
+            .build()
+            .unwrap();
+        let dir = directory();
+        let path = dir.path().join("file");
+        std::fs::write(&path, pattern(6400)).unwrap();
+        runtime.block_on(async {
+            let file = File::open(&path).await.unwrap();
+            let before = Handle::current().metrics().operations();
+            // More than is ever copied at once.
+            let reads = (0..8).map(|n| file.read_at(Vec::with_capacity(300_000), n * 100));
+            for (n, (result, buf)) in fs::batch(reads).await.into_iter().enumerate() {
+                assert_eq!(result.unwrap(), 6400 - n * 100);
+                assert!(buf == pattern(6400)[n * 100..]);
+            }
+            let after = Handle::current().metrics().operations();
+            assert_eq!(after.offloaded - before.offloaded, 8);
+        });
+    }
+}
+
+#[test]
+fn a_batch_shows_how_far_it_is() {
+    let _turn = turn();
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    std::fs::write(&path, "abc").unwrap();
+    runtime.block_on(async {
+        let file = File::open(&path).await.unwrap();
+        let mut batch = fs::batch([0, 1].map(|at| file.read_at(Vec::with_capacity(1), at)));
+        assert_eq!(
+            format!("{batch:?}"),
+            "Batch { operations: 2, begun: 0, .. }"
+        );
+        assert_eq!((&mut batch).await.len(), 2);
+        assert_eq!(
+            format!("{batch:?}"),
+            "Batch { operations: 0, begun: 2, .. }"
+        );
+    });
+}
