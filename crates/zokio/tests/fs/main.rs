@@ -18,6 +18,7 @@ mod memory;
 mod names;
 mod options;
 mod positional;
+mod streams;
 
 /// A directory in memory, if there is one: what is read from its files takes the long way, to the ring
 /// or to a thread, each time.

@@ -11,7 +11,8 @@
 //! Invariants:
 //!
 //! 1. `unread` holds bytes that the system's position is past and the user's is not. Before the
-//!    position is used for anything but reading on, it is moved back by that many.
+//!    position is used for anything but reading on, it is moved back by that many. What has no
+//!    position (a pipe, a terminal) is written regardless, and `unread` stays.
 //! 2. A failed write is reported once: by the next write or flush.
 //! 3. Two operations at the position are never under way together: not here, and, where clones share
 //!    the position, not on the ring, which does not lock it.
@@ -88,13 +89,37 @@ impl Engine {
     /// Moves the system's position back to the user's.
     pub(super) fn give_back_unread(&mut self, file: &StdFile) -> io::Result<()> {
         let count = self.unread().len();
-        if count > 0 {
-            let mut file = file;
-            file.seek(SeekFrom::Current(-(count as i64)))?;
+        if count == 0 {
+            return Ok(());
+        }
+        match seek(file, SeekFrom::Current(-(count as i64))) {
+            // Reads and writes have nothing to do with each other there (invariant 1).
+            Err(error) if error.kind() == io::ErrorKind::NotSeekable => return Ok(()),
+            result => result?,
+        };
+        self.unread.clear();
+        self.unread_start = 0;
+        Ok(())
+    }
+
+    /// An empty buffer, to be given back.
+    fn take_buf(&mut self) -> Bytes {
+        if !self.unread().is_empty() {
+            return Vec::new();
+        }
+        self.unread_start = 0;
+        let mut buf = std::mem::take(&mut self.unread);
+        buf.clear();
+        buf
+    }
+
+    /// Keeps a buffer of which no byte counts any more, for the allocation.
+    fn give_back_buf(&mut self, buf: Bytes) {
+        if self.unread().is_empty() {
+            self.unread = buf;
             self.unread.clear();
             self.unread_start = 0;
         }
-        Ok(())
     }
 
     /// Waits until nothing is under way, except that a seek's result may wait to be reported.
@@ -113,10 +138,21 @@ impl Engine {
                     Ok(result) => result,
                     Err(_) => Err(run::not_run()),
                 };
-                self.state = State::Sought(result);
+                self.sought(result);
             }
         }
         Poll::Ready(())
+    }
+
+    /// Takes note of where a seek led. One that failed has moved nothing: what was read ahead is still
+    /// to be read.
+    fn sought(&mut self, result: io::Result<u64>) {
+        if let Ok(position) = result {
+            self.position = position;
+            self.unread.clear();
+            self.unread_start = 0;
+        }
+        self.state = State::Sought(result);
     }
 
     fn keep(&mut self, buf: Option<Bytes>) {
@@ -138,11 +174,7 @@ impl Engine {
                 (Ok(count), Some(buf)) if done + count < buf.len() => {
                     self.begin_write(file, buf, done + count);
                 }
-                (Ok(_), buf) => {
-                    self.unread = buf.unwrap_or_default();
-                    self.unread.clear();
-                    self.unread_start = 0;
-                }
+                (Ok(_), buf) => self.give_back_buf(buf.unwrap_or_default()),
                 (Err(error), _) => self.write_error = Some(error),
             }
         }
@@ -191,9 +223,7 @@ impl Engine {
             if let Some(result) = self.read_at_once(file, max, dst) {
                 return Poll::Ready(result);
             }
-            let mut buf = std::mem::take(&mut self.unread);
-            buf.clear();
-            self.unread_start = 0;
+            let mut buf = self.take_buf();
             let len = dst.remaining().min(max);
             buf.reserve(len);
             let read = Read::new(file.clone(), buf, 0, len, At::Cursor);
@@ -253,15 +283,17 @@ impl Engine {
         src: &[&[u8]],
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_writable(file, cx))?;
+        // The system is not asked: that it takes nothing of nothing says nothing.
+        if src.iter().all(|part| part.is_empty()) {
+            return Poll::Ready(Ok(0));
+        }
         if let [only] = src {
             let len = only.len().min(max).min(AT_ONCE_MAX);
             if let Some(result) = self.write_at_once(file, &only[..len]) {
                 return Poll::Ready(result);
             }
         }
-        let mut buf = std::mem::take(&mut self.unread);
-        buf.clear();
-        self.unread_start = 0;
+        let mut buf = self.take_buf();
         for part in src {
             let room = max - buf.len();
             buf.extend_from_slice(&part[..part.len().min(room)]);
@@ -270,8 +302,7 @@ impl Engine {
         if src.len() > 1 {
             let at_once = count.min(AT_ONCE_MAX);
             if let Some(result) = self.write_at_once(file, &buf[..at_once]) {
-                self.unread = buf;
-                self.unread.clear();
+                self.give_back_buf(buf);
                 return Poll::Ready(result);
             }
         }
@@ -313,25 +344,26 @@ impl Engine {
         }
         let unread = self.unread().len() as i64;
         let to = match to {
-            SeekFrom::Current(by) => SeekFrom::Current(by - unread),
+            SeekFrom::Current(by) => match by.checked_sub(unread) {
+                Some(by) => SeekFrom::Current(by),
+                // In two steps, of which the system judges the second.
+                None => {
+                    let sought = self.give_back_unread(file).and_then(|()| seek(file, to));
+                    self.sought(sought);
+                    return Ok(());
+                }
+            },
             other => other,
         };
-        self.unread.clear();
-        self.unread_start = 0;
-        self.state = match to {
+        match to {
             // The end is known by whoever keeps the file system, who may have to be asked.
             SeekFrom::End(_) => {
                 let file = file.clone();
-                State::Seeking(zokio_runtime::spawn_blocking(move || {
-                    let mut file = &*file;
-                    file.seek(to)
-                }))
+                let seeking = zokio_runtime::spawn_blocking(move || seek(&file, to));
+                self.state = State::Seeking(seeking);
             }
-            _ => {
-                let mut file = &**file;
-                State::Sought(file.seek(to))
-            }
-        };
+            _ => self.sought(seek(file, to)),
+        }
         Ok(())
     }
 
@@ -342,12 +374,12 @@ impl Engine {
     ) -> Poll<io::Result<u64>> {
         ready!(self.poll_settled(file, cx));
         match std::mem::replace(&mut self.state, State::Idle) {
-            State::Sought(Ok(position)) => {
-                self.position = position;
-                Poll::Ready(Ok(position))
-            }
-            State::Sought(Err(error)) => Poll::Ready(Err(error)),
+            State::Sought(result) => Poll::Ready(result),
             _ => Poll::Ready(Ok(self.position)),
         }
     }
+}
+
+fn seek(mut file: &StdFile, to: SeekFrom) -> io::Result<u64> {
+    file.seek(to)
 }
