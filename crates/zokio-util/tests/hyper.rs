@@ -7,6 +7,8 @@ use hyper::rt::{Executor as _, Timer as _};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use zokio::io::{AsyncReadExt, AsyncWriteExt};
 use zokio::runtime::{Builder, Runtime};
@@ -63,6 +65,87 @@ fn there_and_back_is_the_same_stream() {
         let _ = near.get_ref().get_ref();
         let _ = near.get_mut().get_mut();
         let _: zokio::io::DuplexStream = near.into_inner().into_inner();
+    });
+}
+
+/// Several buffers reach the stream as several, through both kinds of adapter.
+#[test]
+fn vectored_writes_pass_both_ways() {
+    use hyper::rt::Write as _;
+    use std::io::IoSlice;
+    use zokio::io::AsyncWrite as _;
+    runtime().block_on(async {
+        let bufs = [b"ab", &b""[..], b"cd"].map(IoSlice::new);
+        let (near, mut far) = zokio::io::duplex(3);
+        let mut near = Io::new(near);
+        assert!(hyper::rt::Write::is_write_vectored(&near));
+        // As many as there is room for, from both.
+        let write = std::future::poll_fn(|cx| Pin::new(&mut near).poll_write_vectored(cx, &bufs));
+        assert_eq!(write.await.unwrap(), 3);
+        let mut word = [0; 3];
+        far.read_exact(&mut word).await.unwrap();
+        assert_eq!(&word, b"abc");
+
+        // For hyper, and for Zokio again.
+        let mut near = Io::new(near);
+        assert!(near.is_write_vectored());
+        assert_eq!(near.write_vectored(&bufs).await.unwrap(), 3);
+        far.read_exact(&mut word).await.unwrap();
+        assert_eq!(&word, b"abc");
+
+        // What takes one buffer at a time says so.
+        let plain = Io::new(zokio::io::join(zokio::io::empty(), Plain));
+        assert!(!hyper::rt::Write::is_write_vectored(&plain));
+        let mut plain = Io::new(plain);
+        assert!(!plain.is_write_vectored());
+        assert_eq!(plain.write_vectored(&bufs).await.unwrap(), 2);
+    });
+}
+
+/// Takes what it is given, by one buffer at a time.
+struct Plain;
+
+impl zokio::io::AsyncWrite for Plain {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A sleep of somebody else's is replaced by one of the timer's own.
+#[test]
+fn a_foreign_sleep_is_set_anew() {
+    struct Foreign;
+    impl Future for Foreign {
+        type Output = ();
+        fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<()> {
+            Poll::Ready(())
+        }
+    }
+    impl hyper::rt::Sleep for Foreign {}
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let timer = Timer::new();
+        let begin = timer.now();
+        let mut sleep: Pin<Box<dyn hyper::rt::Sleep>> = Box::pin(Foreign);
+        timer.reset(&mut sleep, begin + Duration::from_secs(60));
+        sleep.await;
+        assert_eq!(timer.now() - begin, Duration::from_secs(60));
     });
 }
 
