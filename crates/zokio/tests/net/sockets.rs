@@ -1,43 +1,15 @@
-//! Sockets on a real runtime.
+//! Sockets of each kind in ordinary use, and at the edges of a runtime's life.
 
+use crate::kit::{connected, now, on_both};
 use socket2::SockRef;
 use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use zokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use zokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket, lookup_host};
-use zokio::runtime::{Builder, Runtime};
-
-fn runtimes() -> [Runtime; 2] {
-    [
-        Builder::new_current_thread().enable_all().build().unwrap(),
-        Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap(),
-    ]
-}
-
-fn on_both<F: Future<Output = ()>>(test: impl Fn() -> F) {
-    for runtime in runtimes() {
-        runtime.block_on(async {
-            zokio::time::timeout(Duration::from_secs(20), test())
-                .await
-                .expect("the test hangs");
-        });
-    }
-}
-
-async fn connected() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (near, far) = zokio::join!(TcpStream::connect(address), listener.accept());
-    (near.unwrap(), far.unwrap().0)
-}
+use zokio::runtime::Builder;
 
 #[test]
 fn tcp_echo_from_many_tasks() {
@@ -119,15 +91,6 @@ fn readiness_and_attempts() {
         far.readable().await.unwrap();
         assert_eq!(far.try_read_buf(&mut vec).unwrap(), 0);
     });
-}
-
-/// What one poll of a future brings.
-fn now<F: Future>(future: F) -> Option<F::Output> {
-    let mut cx = Context::from_waker(Waker::noop());
-    match std::pin::pin!(future).poll(&mut cx) {
-        Poll::Ready(output) => Some(output),
-        Poll::Pending => None,
-    }
 }
 
 #[test]
@@ -390,7 +353,7 @@ fn outside_of_a_runtime_there_is_no_reactor() {
 
 #[cfg(unix)]
 mod unix {
-    use super::on_both;
+    use crate::kit::on_both;
     use zokio::io::{AsyncReadExt, AsyncWriteExt};
     use zokio::net::{UnixDatagram, UnixListener, UnixSocket, UnixStream};
 
