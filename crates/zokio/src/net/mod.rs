@@ -13,6 +13,7 @@
 
 mod addr;
 mod lookup_host;
+mod nonblocking;
 pub mod owned;
 #[macro_use]
 mod shared;

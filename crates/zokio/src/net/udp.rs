@@ -2,6 +2,7 @@
 
 use super::ToSocketAddrs;
 use super::addr::{no_address, resolve};
+use super::nonblocking::assert_nonblocking;
 use crate::io_driver::{BOTH, IoSource, RECEIVABLE, advance, spare};
 use bytes::BufMut;
 use socket2::{SockAddr, SockRef};
@@ -66,9 +67,11 @@ impl UdpSocket {
     /// What the system says.
     ///
     /// # Panics
-    /// Outside of a runtime, or if the runtime has no I/O.
+    /// Outside of a runtime, or if the runtime has no I/O. In debug builds, if it is in blocking mode
+    /// (not on Windows, which does not tell).
     #[track_caller]
     pub fn from_std(socket: net::UdpSocket) -> io::Result<UdpSocket> {
+        assert_nonblocking(&socket)?;
         UdpSocket::new(mio::net::UdpSocket::from_std(socket))
     }
 

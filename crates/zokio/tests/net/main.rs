@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, unreachable_pub)] // Some peers are threads.
 
 mod kit;
+mod outside;
 mod sockets;
 mod tcp_halves;
 mod tcp_listener;

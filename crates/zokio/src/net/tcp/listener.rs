@@ -4,6 +4,7 @@ use super::TcpStream;
 use crate::io_driver::IoSource;
 use crate::net::ToSocketAddrs;
 use crate::net::addr::{no_address, resolve};
+use crate::net::nonblocking::assert_nonblocking;
 use std::fmt;
 use std::io;
 use std::net::{self, SocketAddr};
@@ -100,9 +101,11 @@ impl TcpListener {
     /// What the system says.
     ///
     /// # Panics
-    /// Outside of a runtime, or if the runtime has no I/O.
+    /// Outside of a runtime, or if the runtime has no I/O. In debug builds, if it is in blocking mode
+    /// (not on Windows, which does not tell).
     #[track_caller]
     pub fn from_std(listener: net::TcpListener) -> io::Result<TcpListener> {
+        assert_nonblocking(&listener)?;
         TcpListener::new(mio::net::TcpListener::from_std(listener))
     }
 

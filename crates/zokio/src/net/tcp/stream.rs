@@ -4,6 +4,7 @@ use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::io_driver::{BOTH, IoSource};
 use crate::net::ToSocketAddrs;
 use crate::net::addr::{no_address, resolve};
+use crate::net::nonblocking::assert_nonblocking;
 use socket2::SockRef;
 use std::fmt;
 use std::future::poll_fn;
@@ -105,9 +106,11 @@ impl TcpStream {
     /// What the system says.
     ///
     /// # Panics
-    /// Outside of a runtime, or if the runtime has no I/O.
+    /// Outside of a runtime, or if the runtime has no I/O. In debug builds, if it is in blocking mode
+    /// (not on Windows, which does not tell).
     #[track_caller]
     pub fn from_std(stream: net::TcpStream) -> io::Result<TcpStream> {
+        assert_nonblocking(&stream)?;
         TcpStream::new(mio::net::TcpStream::from_std(stream))
     }
 
