@@ -185,7 +185,7 @@ impl Future for Lookup {
             Self::Running(handle) => Poll::Ready(match ready!(Pin::new(handle).poll(cx)) {
                 Ok(addresses) => addresses.map(Addresses::More),
                 // The look-up never panics, so the runtime was shut down.
-                Err(_) => Err(io::Error::other("background task failed")),
+                Err(error) => Err(error.into()),
             }),
         }
     }

@@ -2,6 +2,7 @@
 //! listeners, datagrams, options and addresses, on each kind of runtime.
 #![allow(clippy::disallowed_methods, unreachable_pub)] // Some peers are threads.
 
+mod addresses;
 mod kit;
 mod outside;
 mod sockets;
