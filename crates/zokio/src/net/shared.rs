@@ -831,6 +831,37 @@ macro_rules! raw_socket {
                 self.inner.into_raw_fd()
             }
         }
+
+        #[cfg(windows)]
+        impl std::os::windows::io::AsRawSocket for $type {
+            fn as_raw_socket(&self) -> std::os::windows::io::RawSocket {
+                self.inner.as_raw_socket()
+            }
+        }
+
+        #[cfg(windows)]
+        impl std::os::windows::io::AsSocket for $type {
+            fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+                self.inner.as_socket()
+            }
+        }
+
+        #[cfg(windows)]
+        #[allow(unsafe_code)] // A raw socket can be taken over by unsafe code only.
+        impl std::os::windows::io::FromRawSocket for $type {
+            unsafe fn from_raw_socket(socket: std::os::windows::io::RawSocket) -> Self {
+                // SAFETY: the caller hands over a socket that it owns.
+                let inner = unsafe { socket2::Socket::from_raw_socket(socket) };
+                Self { inner }
+            }
+        }
+
+        #[cfg(windows)]
+        impl std::os::windows::io::IntoRawSocket for $type {
+            fn into_raw_socket(self) -> std::os::windows::io::RawSocket {
+                self.inner.into_raw_socket()
+            }
+        }
     };
 }
 

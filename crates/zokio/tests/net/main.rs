@@ -8,6 +8,7 @@ mod outside;
 mod sockets;
 mod tcp_halves;
 mod tcp_listener;
+mod tcp_socket;
 mod tcp_stream;
 mod tcp_try;
 mod udp;

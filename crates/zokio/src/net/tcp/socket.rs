@@ -122,12 +122,14 @@ impl TcpSocket {
     /// The local address.
     ///
     /// # Errors
-    /// What the system says; that the socket is of a family that is not IP.
+    /// What the system says; `InvalidInput` if the socket is of a family that is not IP.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         let address = self.inner.local_addr()?;
-        address
-            .as_socket()
-            .ok_or_else(|| io::Error::other("the local address is not an IP address"))
+        let not_ip = || {
+            let kind = io::ErrorKind::InvalidInput;
+            io::Error::new(kind, "the local address is not an IP address")
+        };
+        address.as_socket().ok_or_else(not_ip)
     }
 
     /// Takes the pending error of the socket, if there is one.
