@@ -16,7 +16,7 @@ fn free_port() -> (socket2::Socket, std::net::SocketAddr) {
 }
 
 /// Takes every descriptor that is left, but for `but`.
-fn take_descriptors(but: usize) -> Vec<std::fs::File> {
+pub fn take_descriptors(but: usize) -> Vec<std::fs::File> {
     let mut taken = Vec::new();
     while let Ok(file) = std::fs::File::open("/dev/null") {
         taken.push(file);

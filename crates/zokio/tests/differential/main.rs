@@ -13,6 +13,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::disallowed_methods, unreachable_pub)] // What is compared with is blocking.
 
+mod accepts;
 mod datagrams;
 mod files;
 mod kit;

@@ -18,6 +18,17 @@ pub(super) struct Accepting {
     is_given_up: bool,
 }
 
+/// What the end of a request means.
+enum Meaning {
+    /// It is armed again, or given up.
+    GoOn,
+    /// There was no descriptor or no memory for a connection when it came. The caller is told what
+    /// holds when it asks.
+    AskNow,
+    /// For the caller.
+    Error(io::Error),
+}
+
 impl Accepting {
     pub(super) fn new(ahead: usize) -> Self {
         Self {
@@ -44,8 +55,10 @@ impl Accepting {
                     Shot::End(end) => end,
                 };
                 self.armed = None;
-                if let Some(error) = self.meaning_of(end) {
-                    return Poll::Ready(Some(Err(error)));
+                match self.meaning_of(end) {
+                    Meaning::GoOn => {}
+                    Meaning::AskNow => return Poll::Ready(None),
+                    Meaning::Error(error) => return Poll::Ready(Some(Err(error))),
                 }
             } else if self.is_given_up || !self.arm(listener) {
                 return Poll::Ready(None);
@@ -63,31 +76,31 @@ impl Accepting {
         !self.is_given_up
     }
 
-    /// Goes on after the end of a request, in one of the two ways, unless it is an error for the
-    /// caller.
-    fn meaning_of(&mut self, end: End) -> Option<io::Error> {
+    /// Says how to go on after the end of a request.
+    fn meaning_of(&mut self, end: End) -> Meaning {
         let End::Kernel(result) = end else {
             self.is_given_up = true;
-            return None;
+            return Meaning::GoOn;
         };
         if result >= 0 {
-            return None;
+            return Meaning::GoOn;
         }
         let error = io::Error::from_raw_os_error(-result);
         match -result {
             // Cancelled because the queue was full, which it no longer is; or interrupted.
-            libc::ECANCELED | libc::EINTR => None,
+            libc::ECANCELED | libc::EINTR => Meaning::GoOn,
+            libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM => Meaning::AskNow,
             // An old kernel, or one that does not wait where the socket says not to.
             libc::EAGAIN => {
                 self.is_given_up = true;
-                None
+                Meaning::GoOn
             }
             // Readiness has the last word.
             _ if is_unsupported(&error) => {
                 self.is_given_up = true;
-                None
+                Meaning::GoOn
             }
-            _ => Some(error),
+            _ => Meaning::Error(error),
         }
     }
 
