@@ -193,7 +193,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;
-    use std::task::Wake;
+    use std::task::{RawWaker, RawWakerVTable, Wake};
 
     struct Count(AtomicUsize);
 
@@ -201,6 +201,75 @@ mod tests {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// A slot, and a waker whose copying runs `during`, in the midst of the slot's registration.
+    struct Inner {
+        slot: AtomicWaker,
+        during: fn(&AtomicWaker),
+        woken: AtomicUsize,
+    }
+
+    impl Inner {
+        const VTABLE: RawWakerVTable =
+            RawWakerVTable::new(Self::copy, Self::wake, Self::wake, |_| ());
+
+        /// Registers the waker, and returns how often it was woken by that.
+        fn register(during: fn(&AtomicWaker)) -> (&'static Self, usize) {
+            let inner: &'static Self = Box::leak(Box::new(Self {
+                slot: AtomicWaker::default(),
+                during,
+                woken: AtomicUsize::new(0),
+            }));
+            // SAFETY: the functions below keep the promises of a waker: what they are given lives
+            // for ever and may be shared.
+            let waker = unsafe { Waker::from_raw(RawWaker::new(inner.address(), &Self::VTABLE)) };
+            inner.slot.register(&waker);
+            (inner, inner.woken.load(Ordering::Relaxed))
+        }
+
+        fn address(&'static self) -> *const () {
+            std::ptr::from_ref(self).cast()
+        }
+
+        fn at(address: *const ()) -> &'static Self {
+            // SAFETY: it came from `address`, and is never freed.
+            unsafe { &*address.cast::<Self>() }
+        }
+
+        fn copy(address: *const ()) -> RawWaker {
+            let inner = Self::at(address);
+            (inner.during)(&inner.slot);
+            RawWaker::new(address, &Self::VTABLE)
+        }
+
+        fn wake(address: *const ()) {
+            Self::at(address).woken.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_wake_during_a_registration_reaches_who_registers() {
+        let (inner, woken) = Inner::register(AtomicWaker::wake);
+        assert_eq!(woken, 1);
+        inner.slot.wake();
+        assert_eq!(inner.woken.load(Ordering::Relaxed), 1, "it was taken out");
+    }
+
+    #[test]
+    fn a_second_registration_at_once_wakes_its_own_waker() {
+        static SECOND: AtomicUsize = AtomicUsize::new(0);
+        struct Second;
+        impl Wake for Second {
+            fn wake(self: Arc<Self>) {
+                SECOND.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let (inner, woken) = Inner::register(|slot| slot.register(&Arc::new(Second).into()));
+        assert_eq!((woken, SECOND.load(Ordering::Relaxed)), (0, 1));
+        inner.slot.wake();
+        assert_eq!(inner.woken.load(Ordering::Relaxed), 1, "the first is there");
+        assert!(format!("{:?}", inner.slot).starts_with("AtomicWaker"));
     }
 
     #[test]

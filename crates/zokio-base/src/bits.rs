@@ -76,4 +76,22 @@ mod tests {
         );
         assert_eq!(MIDDLE.get(MIDDLE.set(word, 0)), 0);
     }
+
+    #[test]
+    fn fields_made_at_run_time_are_the_same() {
+        let low = Field::lowest(3);
+        assert_eq!((low, low.then(21)), (LOW, MIDDLE));
+    }
+
+    #[test]
+    #[should_panic(expected = "a field has 1 to 64 bits")]
+    fn a_field_of_no_bits_is_refused() {
+        Field::lowest(0);
+    }
+
+    #[test]
+    #[should_panic(expected = "the word is full")]
+    fn a_field_beyond_the_word_is_refused() {
+        HIGH.then(1);
+    }
 }

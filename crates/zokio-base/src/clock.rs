@@ -17,7 +17,7 @@ use crate::sync::std_atomic::{AtomicBool, Ordering};
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// Set for good once any clock was paused. Relaxed everywhere: the clock's own lock orders what
 /// it guards, and a thread that pauses a clock sees its own store.
@@ -190,11 +190,6 @@ pub fn now() -> Instant {
     current().map_or_else(Instant::now, |clock| clock.now())
 }
 
-/// The system's wall-clock time.
-pub fn system_now() -> SystemTime {
-    SystemTime::now()
-}
-
 /// The system's monotonic clock, whatever clock the thread is inside of: for measuring how long
 /// threads really took.
 #[inline]
@@ -226,7 +221,7 @@ mod tests {
 
     #[test]
     fn holds_keep_a_paused_clock_from_jumping() {
-        let clock = Clock::new();
+        let clock = Clock::default();
         assert!(!clock.can_jump());
         clock.pause();
         assert!(clock.can_jump());

@@ -280,10 +280,10 @@ mod tests {
         let mut nodes: Vec<Item> = (0..4)
             .map(|value| Item {
                 value,
-                links: Links::new(),
+                links: Links::default(),
             })
             .collect();
-        let (mut first, mut second) = (List::new(), List::new());
+        let (mut first, mut second) = (List::default(), List::default());
         // SAFETY: the nodes live until the end of the test, and each is pushed once.
         unsafe {
             for (index, node) in nodes.iter_mut().enumerate() {

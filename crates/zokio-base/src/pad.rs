@@ -19,11 +19,6 @@ impl<T> CachePadded<T> {
     pub const fn new(value: T) -> Self {
         Self(value)
     }
-
-    /// Takes the value out.
-    pub fn into_inner(self) -> T {
-        self.0
-    }
 }
 
 impl<T> Deref for CachePadded<T> {

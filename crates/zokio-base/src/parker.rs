@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn tokens_do_not_count() {
-        let parker = Parker::new();
+        let parker = Parker::default();
         let unparker = parker.unparker();
         unparker.unpark();
         unparker.unpark();

@@ -245,8 +245,15 @@ mod tests {
         assert_eq!(slab.key_at(old.index()), Some(new));
         assert_eq!(slab.at(old.index()), Some(&"new"));
         assert_eq!(slab.at_mut(7), None);
+        assert_eq!(slab.remove(new), Some("new"));
+        assert_eq!(
+            (slab.at(new.index()), slab.key_at(new.index())),
+            (None, None)
+        );
+        assert_eq!(slab.at_mut(new.index()), None);
+        let new = slab.insert("newer");
         assert_eq!(slab.remove(old), None);
-        assert_eq!(slab.get(Key::from_bits(new.to_bits())), Some(&"new"));
+        assert_eq!(slab.get(Key::from_bits(new.to_bits())), Some(&"newer"));
     }
 
     proptest! {

@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn wakes_each_once_and_can_be_filled_again() {
         let count = Arc::new(Count(AtomicUsize::new(0)));
-        let mut list = WakeList::new();
+        let mut list = WakeList::default();
         for round in 1..=2 {
             while list.can_push() {
                 list.push(count.clone().into());

@@ -63,11 +63,6 @@ pub fn budget<R>(f: impl FnOnce() -> R) -> R {
     with_budget(Budget::initial(), f)
 }
 
-/// Lifts the limit for the rest of this poll and returns what was left.
-pub fn stop() -> Budget {
-    context::replace_budget(Budget::unlimited())
-}
-
 /// Whether the current task has budget left. True outside of a task.
 ///
 /// # Examples

@@ -59,11 +59,6 @@ impl<T> UnsafeCell<T> {
         Self(loom::cell::UnsafeCell::new(value))
     }
 
-    /// Takes the value out.
-    pub fn into_inner(self) -> T {
-        self.0.into_inner()
-    }
-
     /// Calls `f` with a pointer that may only be read through.
     #[track_caller]
     pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
@@ -118,13 +113,6 @@ impl<T> Mutex<T> {
     /// Takes the lock if nobody holds it.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         self.0.try_lock().ok()
-    }
-
-    /// Exclusive access needs no lock.
-    pub fn get_mut(&mut self) -> &mut T {
-        self.0
-            .get_mut()
-            .unwrap_or_else(|poison| poison.into_inner())
     }
 }
 

@@ -10,6 +10,7 @@
 //!   a bug of ours, and each section restores its invariants before anything in it can panic;
 //! - `thread`: `spawn`, `Builder`, `JoinHandle`, `yield_now`, `current_id`;
 //! - `hint::spin_loop`;
+//! - `model`, which runs a closure for each schedule: where there are schedules;
 //! - `thread_local!`, and `per_thread!`: the same with an initialiser that is `const` and so costs
 //!   nothing. Threads of shuttle, which share one thread of the system, each have their own; those
 //!   of loom do not.
@@ -29,9 +30,11 @@ mod imp;
 #[path = "std.rs"]
 mod imp;
 
+#[cfg(any(loom, shuttle))]
+pub use imp::model;
 pub use imp::{
     Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, UnsafeCell, atomic,
-    hint, model, per_thread, thread, thread_local,
+    hint, per_thread, thread, thread_local,
 };
 pub use std::sync::{Arc, OnceLock, Weak};
 

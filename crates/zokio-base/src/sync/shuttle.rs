@@ -76,11 +76,6 @@ impl<T> UnsafeCell<T> {
     pub const fn new(value: T) -> Self {
         Self(std::cell::UnsafeCell::new(value))
     }
-
-    /// Takes the value out.
-    pub fn into_inner(self) -> T {
-        self.0.into_inner()
-    }
 }
 
 impl<T: ?Sized> UnsafeCell<T> {
@@ -130,13 +125,6 @@ impl<T: ?Sized> Mutex<T> {
     /// Takes the lock if nobody holds it.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         self.0.try_lock().ok()
-    }
-
-    /// Exclusive access needs no lock.
-    pub fn get_mut(&mut self) -> &mut T {
-        self.0
-            .get_mut()
-            .unwrap_or_else(|poison| poison.into_inner())
     }
 }
 

@@ -24,11 +24,6 @@ pub mod thread {
     }
 }
 
-/// Runs `f` once. Under a model checker it runs for each schedule.
-pub fn model(f: impl Fn() + Send + Sync + 'static) {
-    f();
-}
-
 /// A cell whose accesses a model checker can see.
 #[derive(Debug, Default)]
 #[repr(transparent)]
@@ -38,11 +33,6 @@ impl<T> UnsafeCell<T> {
     /// Wraps `value`.
     pub const fn new(value: T) -> Self {
         Self(std::cell::UnsafeCell::new(value))
-    }
-
-    /// Takes the value out.
-    pub fn into_inner(self) -> T {
-        self.0.into_inner()
     }
 }
 
@@ -102,13 +92,6 @@ impl<T: ?Sized> Mutex<T> {
             Err(std::sync::TryLockError::Poisoned(poison)) => Some(poison.into_inner()),
             Err(std::sync::TryLockError::WouldBlock) => None,
         }
-    }
-
-    /// Exclusive access needs no lock.
-    pub fn get_mut(&mut self) -> &mut T {
-        self.0
-            .get_mut()
-            .unwrap_or_else(|poison| poison.into_inner())
     }
 }
 
@@ -181,5 +164,34 @@ impl Condvar {
     /// Wakes every waiter.
     pub fn notify_all(&self) {
         self.0.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_panic_of_the_holder_does_not_spoil_a_lock() {
+        let shared = Arc::new((Mutex::new(1), RwLock::new(2)));
+        let holder = {
+            let shared = shared.clone();
+            thread::spawn(move || {
+                let _held = (shared.0.lock(), shared.1.write());
+                panic!("while it holds both");
+            })
+        };
+        assert!(holder.join().is_err());
+        let (lock, rw) = &*shared;
+        assert_eq!(lock.try_lock().as_deref(), Some(&1));
+        assert_eq!(*lock.lock(), 1);
+        assert_eq!(*rw.read(), 2);
+        assert_eq!(*rw.write(), 2);
+        let nobody = Condvar::new();
+        let soon = std::time::Duration::from_millis(1);
+        assert_eq!(*nobody.wait_timeout(lock.lock(), soon).0, 1);
+        let (lock, _) = Arc::into_inner(shared).expect("the holder is gone");
+        assert_eq!(lock.into_inner(), 1);
     }
 }
