@@ -1,6 +1,6 @@
 //! [`AsyncFd`]: readiness of any descriptor.
 
-use crate::io_driver::{attempt, driver, interest_of, ready_from, ready_of, worker};
+use crate::io_driver::{attempt, driver, give_way, interest_of, ready_from, ready_of, worker};
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -339,6 +339,7 @@ impl<T: AsRawFd> AsyncFd<T> {
             match attempt(|| f(self.get_ref())).await {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.registration.clear_readiness(event);
+                    give_way(event).await;
                 }
                 result => return result,
             }
@@ -362,6 +363,7 @@ impl<T: AsRawFd> AsyncFd<T> {
             match attempt(|| f(self.get_mut())).await {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.registration.clear_readiness(event);
+                    give_way(event).await;
                 }
                 result => return result,
             }
@@ -449,7 +451,9 @@ macro_rules! guard_methods {
         /// stay with the guard.
         pub fn clear_ready_matching(&mut self, ready: Ready) {
             if let Some(event) = self.event.take() {
-                let cleared = event.with_ready(event.ready() & ready_from(ready));
+                // Also what the guard was not made for: one operation may block in a direction that
+                // nobody has waited for.
+                let cleared = event.with_ready(ready_from(ready));
                 self.async_fd.registration.clear_readiness(cleared);
                 let left = event.ready() - ready_from(ready);
                 self.event = (!left.is_empty()).then_some(event.with_ready(left));

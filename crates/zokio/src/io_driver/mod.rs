@@ -29,9 +29,11 @@ use std::future::poll_fn;
 use std::io::{self, ErrorKind, IoSlice};
 use std::mem::MaybeUninit;
 use std::task::{Context, Poll, ready};
-use zokio_driver::{Direction, DriverHandle, Interest as DriverInterest, Ready as DriverReady};
+use zokio_driver::{
+    Direction, DriverHandle, Interest as DriverInterest, Ready as DriverReady, ReadyEvent,
+};
 use zokio_io::{Interest, ReadBuf, Ready};
-use zokio_task::coop;
+use zokio_task::{context, coop};
 
 /// What a source waits for unless it can only be read or only be written.
 pub(crate) const BOTH: DriverInterest = DriverInterest::READABLE.add(DriverInterest::WRITABLE);
@@ -87,9 +89,9 @@ impl<E> IoSource<E> {
         operation: impl FnMut() -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
         let unit = ready!(coop::poll_proceed(cx));
-        let result = ready!(self.registration.poll_io(cx, direction, worker, operation));
+        let tried = ready!(self.poll_attempts(cx, direction, operation));
         unit.made_progress();
-        Poll::Ready(result)
+        Poll::Ready(tried.and_then(|(_, result)| result))
     }
 
     /// Moves bytes of a stream: as [`poll_io`](Self::poll_io), and a transfer of less than `len`
@@ -100,29 +102,41 @@ impl<E> IoSource<E> {
         cx: &mut Context<'_>,
         direction: Direction,
         len: usize,
-        mut operation: impl FnMut() -> io::Result<usize>,
+        operation: impl FnMut() -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         let unit = ready!(coop::poll_proceed(cx));
+        let tried = ready!(self.poll_attempts(cx, direction, operation));
+        unit.made_progress();
+        Poll::Ready(tried.and_then(|(event, result)| {
+            // Sets are edge-triggered: whatever comes after the short transfer is an edge of its own,
+            // with a later tick than `event`. A closed side stays marked.
+            if cfg!(unix) && matches!(result, Ok(moved) if 0 < moved && moved < len) {
+                self.registration.clear_readiness(event);
+            }
+            result
+        }))
+    }
+
+    /// Runs `operation` until it does not block. Returns its result, and what it was tried because of;
+    /// an error if there is nothing to wait for any more.
+    #[inline]
+    fn poll_attempts<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        mut operation: impl FnMut() -> io::Result<R>,
+    ) -> Poll<io::Result<(ReadyEvent, io::Result<R>)>> {
         loop {
-            let event = match ready!(self.registration.poll_try(cx, direction)) {
-                Ok(event) => event,
-                Err(error) => return Poll::Ready(Err(error)),
-            };
+            let event = ready!(self.registration.poll_try(cx, direction))?;
             match operation() {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if let Err(error) = self.registration.would_block(event, worker) {
-                        return Poll::Ready(Err(error));
+                    self.registration.would_block(event, worker)?;
+                    if is_only_closed(event) {
+                        context::defer(cx.waker());
+                        return Poll::Pending;
                     }
                 }
-                result => {
-                    // Sets are edge-triggered: whatever comes after the short transfer is an edge
-                    // of its own, with a later tick than `event`. A closed side stays marked.
-                    if cfg!(unix) && matches!(result, Ok(moved) if 0 < moved && moved < len) {
-                        self.registration.clear_readiness(event);
-                    }
-                    unit.made_progress();
-                    return Poll::Ready(result);
-                }
+                result => return Poll::Ready(Ok((event, result))),
             }
         }
     }
@@ -205,11 +219,32 @@ impl<E> IoSource<E> {
             match attempt(&mut operation).await {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.registration.would_block(event, worker)?;
+                    give_way(event).await;
                 }
                 result => return result,
             }
         }
     }
+}
+
+/// Whether nothing is known but that the source is closed, which it stays. What would block all the
+/// same (a datagram socket that was shut down is read, or of two directions the other one is closed)
+/// must not be tried without a pause: nobody else would get a turn, nor would the driver.
+fn is_only_closed(event: ReadyEvent) -> bool {
+    (event.ready() - DriverReady::READ_CLOSED - DriverReady::WRITE_CLOSED).is_empty()
+}
+
+/// Makes a pause between two attempts that `event` allows, if it allows any number of them.
+pub(crate) async fn give_way(event: ReadyEvent) {
+    let mut is_due = is_only_closed(event);
+    poll_fn(|cx| {
+        if !std::mem::replace(&mut is_due, false) {
+            return Poll::Ready(());
+        }
+        context::defer(cx.waker());
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Runs `operation` once, for one unit of the task's budget unless it would block.
