@@ -6,4 +6,6 @@
 
 mod async_fd;
 mod async_fd_guards;
+mod datagram;
+mod datagram_waits;
 mod kit;

@@ -2,15 +2,19 @@
 
 use super::SocketAddr;
 use crate::io_driver::{BOTH, IoSource, RECEIVABLE, advance, spare};
+use crate::net::nonblocking::assert_nonblocking;
 use bytes::BufMut;
-use socket2::SockRef;
+use socket2::{SockAddr, SockRef};
 use std::fmt;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
+use std::ops::Deref;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net;
 use std::path::Path;
 use std::task::{Context, Poll};
+use zokio_base::sync::atomic::{AtomicBool, Ordering};
 use zokio_driver::{Direction, Ready};
 use zokio_io::{Interest, ReadBuf};
 
@@ -29,7 +33,109 @@ use zokio_io::{Interest, ReadBuf};
 /// # Ok(()) }
 /// ```
 pub struct UnixDatagram {
-    io: IoSource<mio::net::UnixDatagram>,
+    io: IoSource<Socket>,
+}
+
+/// The system's socket, and what the system does not tell: a non-blocking receive from a socket that
+/// was shut down and has nothing left says that it would block (on Linux). Here it is at its end.
+struct Socket {
+    inner: mio::net::UnixDatagram,
+    is_shut_down: AtomicBool,
+}
+
+impl Socket {
+    /// What a receive has brought, or `end` if it will never bring anything.
+    fn received<R>(
+        &self,
+        result: io::Result<R>,
+        end: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R> {
+        match result {
+            // Acquire: pairs with the store in `shutdown`, which comes before the event that has a
+            // receiver try again.
+            Err(error)
+                if error.kind() == ErrorKind::WouldBlock
+                    && self.is_shut_down.load(Ordering::Acquire) =>
+            {
+                end()
+            }
+            result => result,
+        }
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        let is_for_receiving = matches!(how, Shutdown::Read | Shutdown::Both);
+        if is_for_receiving {
+            // Release: pairs with the load in `received`.
+            self.is_shut_down.store(true, Ordering::Release);
+        }
+        self.inner.shutdown(how)
+    }
+
+    fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.received(self.inner.recv(buf), || Ok(0))
+    }
+
+    fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, net::SocketAddr)> {
+        self.received(self.inner.recv_from(buf), || Ok((0, nobody()?)))
+    }
+
+    fn recv_uninit(&self, buf: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        self.received(SockRef::from(&self.inner).recv(buf), || Ok(0))
+    }
+
+    fn recv_from_uninit(
+        &self,
+        buf: &mut [MaybeUninit<u8>],
+    ) -> io::Result<(usize, net::SocketAddr)> {
+        let received = SockRef::from(&self.inner).recv_from(buf);
+        let received = received.and_then(|(len, from)| Ok((len, address_of(&from)?)));
+        self.received(received, || Ok((0, nobody()?)))
+    }
+}
+
+/// The address of a socket without a name.
+fn nobody() -> io::Result<net::SocketAddr> {
+    net::SocketAddr::from_pathname("")
+}
+
+/// An address in the standard library's form.
+fn address_of(address: &SockAddr) -> io::Result<net::SocketAddr> {
+    if let Some(address) = address.as_unix() {
+        return Ok(address);
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Some(name) = address.as_abstract_namespace() {
+        use std::os::linux::net::SocketAddrExt;
+        return net::SocketAddr::from_abstract_name(name);
+    }
+    nobody()
+}
+
+impl Deref for Socket {
+    type Target = mio::net::UnixDatagram;
+
+    fn deref(&self) -> &mio::net::UnixDatagram {
+        &self.inner
+    }
+}
+
+impl AsRawFd for Socket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.inner.as_raw_fd()
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.as_fd()
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
 }
 
 impl UnixDatagram {
@@ -71,7 +177,11 @@ impl UnixDatagram {
     }
 
     #[track_caller]
-    fn new(socket: mio::net::UnixDatagram) -> io::Result<UnixDatagram> {
+    pub(super) fn new(inner: mio::net::UnixDatagram) -> io::Result<UnixDatagram> {
+        let socket = Socket {
+            inner,
+            is_shut_down: AtomicBool::new(false),
+        };
         let io = IoSource::new(socket, BOTH)?;
         // Nearly always: only a peer that does not keep up makes a sender wait.
         let io = io.assuming(Ready::WRITABLE);
@@ -84,9 +194,10 @@ impl UnixDatagram {
     /// What the system says.
     ///
     /// # Panics
-    /// Outside of a runtime, or if the runtime has no I/O.
+    /// Outside of a runtime, or if the runtime has no I/O. In debug builds, if it is in blocking mode.
     #[track_caller]
     pub fn from_std(datagram: net::UnixDatagram) -> io::Result<UnixDatagram> {
+        assert_nonblocking(&datagram)?;
         UnixDatagram::new(mio::net::UnixDatagram::from_std(datagram))
     }
 
@@ -95,7 +206,7 @@ impl UnixDatagram {
     /// # Errors
     /// What the system says.
     pub fn into_std(self) -> io::Result<net::UnixDatagram> {
-        Ok(self.io.into_inner()?.into())
+        Ok(self.io.into_inner()?.inner.into())
     }
 
     /// Sets the peer of [`send`](Self::send) and [`recv`](Self::recv).
@@ -130,7 +241,8 @@ impl UnixDatagram {
         self.io.take_error()
     }
 
-    /// Closes a side of the socket, or both.
+    /// Closes a side of the socket, or both. What was received before is still there; after it, a
+    /// side that receives is at its end: 0 bytes, also for those who wait.
     ///
     /// # Errors
     /// What the system says.
@@ -143,16 +255,11 @@ impl UnixDatagram {
     datagram_methods!();
 
     fn recv_raw(&self, buf: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-        SockRef::from(&*self.io).recv(buf)
+        self.io.recv_uninit(buf)
     }
 
     fn recv_from_raw(&self, buf: &mut [MaybeUninit<u8>]) -> io::Result<(usize, SocketAddr)> {
-        let (len, from) = SockRef::from(&*self.io).recv_from(buf)?;
-        // What has no name at all comes without an address of the family.
-        let from = match from.as_unix() {
-            Some(from) => from,
-            None => net::SocketAddr::from_pathname("")?,
-        };
+        let (len, from) = self.io.recv_from_uninit(buf)?;
         Ok((len, SocketAddr(from)))
     }
 }
