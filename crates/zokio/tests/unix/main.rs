@@ -9,3 +9,4 @@ mod async_fd_guards;
 mod datagram;
 mod datagram_waits;
 mod kit;
+mod socket;

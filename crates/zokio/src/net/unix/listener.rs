@@ -2,6 +2,7 @@
 
 use super::{SocketAddr, UnixStream};
 use crate::io_driver::IoSource;
+use crate::net::nonblocking::assert_nonblocking;
 use std::fmt;
 use std::io;
 use std::os::unix::net;
@@ -98,9 +99,10 @@ impl UnixListener {
     /// What the system says.
     ///
     /// # Panics
-    /// Outside of a runtime, or if the runtime has no I/O.
+    /// Outside of a runtime, or if the runtime has no I/O. In debug builds, if it is in blocking mode.
     #[track_caller]
     pub fn from_std(listener: net::UnixListener) -> io::Result<UnixListener> {
+        assert_nonblocking(&listener)?;
         UnixListener::new(mio::net::UnixListener::from_std(listener))
     }
 

@@ -4,6 +4,7 @@ use super::{UnixDatagram, UnixListener, UnixStream};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 /// A Unix-domain socket before it becomes a [`UnixStream`], a [`UnixDatagram`] or a
@@ -47,12 +48,13 @@ impl UnixSocket {
         Ok(UnixSocket { inner })
     }
 
-    fn expect_kind(&self, kind: Type, refusal: &'static str) -> io::Result<()> {
+    /// An error if the socket is of a kind. What is neither for streams nor for datagrams (made of a
+    /// descriptor) may be used in every way that the system allows.
+    fn refuse_kind(&self, kind: Type, refusal: &'static str) -> io::Result<()> {
         if self.inner.r#type()? == kind {
-            Ok(())
-        } else {
-            Err(io::Error::other(refusal))
+            return Err(io::Error::other(refusal));
         }
+        Ok(())
     }
 
     /// Gives the socket a path.
@@ -71,10 +73,11 @@ impl UnixSocket {
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
     pub fn listen(self, backlog: u32) -> io::Result<UnixListener> {
-        self.expect_kind(Type::STREAM, "listen cannot be called on a datagram socket")?;
+        self.refuse_kind(Type::DGRAM, "listen cannot be called on a datagram socket")?;
         self.inner
             .listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-        UnixListener::from_std(std::os::fd::OwnedFd::from(self.inner).into())
+        let listener = OwnedFd::from(self.inner).into();
+        UnixListener::new(mio::net::UnixListener::from_std(listener))
     }
 
     /// Connects.
@@ -88,15 +91,12 @@ impl UnixSocket {
     /// # Cancel safety
     /// Dropping the future closes the socket.
     pub async fn connect(self, path: impl AsRef<Path>) -> io::Result<UnixStream> {
-        self.expect_kind(
-            Type::STREAM,
-            "connect cannot be called on a datagram socket",
-        )?;
+        self.refuse_kind(Type::DGRAM, "connect cannot be called on a datagram socket")?;
         match self.inner.connect(&SockAddr::unix(path)?) {
             Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
             _ => {}
         }
-        let stream = std::os::fd::OwnedFd::from(self.inner).into();
+        let stream = OwnedFd::from(self.inner).into();
         UnixStream::finish_connect(mio::net::UnixStream::from_std(stream)).await
     }
 
@@ -108,8 +108,9 @@ impl UnixSocket {
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
     pub fn datagram(self) -> io::Result<UnixDatagram> {
-        self.expect_kind(Type::DGRAM, "datagram cannot be called on a stream socket")?;
-        UnixDatagram::from_std(std::os::fd::OwnedFd::from(self.inner).into())
+        self.refuse_kind(Type::STREAM, "datagram cannot be called on a stream socket")?;
+        let socket = OwnedFd::from(self.inner).into();
+        UnixDatagram::new(mio::net::UnixDatagram::from_std(socket))
     }
 }
 

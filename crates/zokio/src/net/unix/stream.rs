@@ -4,6 +4,7 @@ use super::SocketAddr;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::ucred::{self, UCred};
 use crate::io_driver::{BOTH, IoSource};
+use crate::net::nonblocking::assert_nonblocking;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -133,9 +134,10 @@ impl UnixStream {
     /// What the system says.
     ///
     /// # Panics
-    /// Outside of a runtime, or if the runtime has no I/O.
+    /// Outside of a runtime, or if the runtime has no I/O. In debug builds, if it is in blocking mode.
     #[track_caller]
     pub fn from_std(stream: net::UnixStream) -> io::Result<UnixStream> {
+        assert_nonblocking(&stream)?;
         UnixStream::new(mio::net::UnixStream::from_std(stream))
     }
 
