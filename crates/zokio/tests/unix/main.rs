@@ -9,4 +9,7 @@ mod async_fd_guards;
 mod datagram;
 mod datagram_waits;
 mod kit;
+mod pipe;
 mod socket;
+mod split;
+mod stream;
