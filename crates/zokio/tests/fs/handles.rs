@@ -65,6 +65,7 @@ fn a_buffer_size_limits_each_read_and_write() {
 #[test]
 #[should_panic(expected = "`max_buf_size` must be greater than 0")]
 fn a_buffer_of_nothing_panics() {
+    let _turn = turn();
     let file = std::fs::File::open("/dev/null").unwrap();
     File::from_std(file).set_max_buf_size(0);
 }
