@@ -12,7 +12,6 @@ use crate::meta::{Priority, SpawnMeta};
 use crate::shard::Shard;
 use crate::state::State;
 use std::any::Any;
-use std::fmt;
 use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::NonNull;
@@ -143,11 +142,5 @@ impl Drop for TaskRef {
             // SAFETY: this was the last reference.
             unsafe { harness::free(self.0) };
         }
-    }
-}
-
-impl fmt::Debug for TaskRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.header().fmt(f)
     }
 }

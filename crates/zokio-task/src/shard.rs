@@ -73,11 +73,6 @@ impl Shard {
         })
     }
 
-    /// Which shard it is.
-    pub fn index(&self) -> u32 {
-        self.index
-    }
-
     /// Where its tasks are scheduled.
     #[inline]
     pub fn schedule(&self) -> &Arc<dyn Schedule> {

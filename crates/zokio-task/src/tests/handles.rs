@@ -67,6 +67,15 @@ fn handles_and_errors_describe_themselves() {
     );
     assert_eq!(std::io::Error::from(error).to_string(), "task panicked");
 
+    let text = String::from("a reason that was put together");
+    let (join, task) = bind(&shard, async { std::panic::panic_any(text) as () });
+    let id = join.id();
+    task.run();
+    assert_eq!(
+        join_now(join).unwrap_err().to_string(),
+        format!("task {id} panicked with message \"a reason that was put together\"")
+    );
+
     let (join, task) = bind(&shard, async { std::panic::panic_any(5_u8) as () });
     let id = join.id();
     task.run();

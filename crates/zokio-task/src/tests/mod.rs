@@ -4,6 +4,7 @@
 mod handles;
 mod life;
 mod panics;
+mod shown;
 mod shutdown;
 mod stress;
 
