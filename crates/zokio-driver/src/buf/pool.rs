@@ -31,12 +31,29 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use zokio_base::sync::Mutex;
 
-#[cfg(not(zokio_ring))]
+#[cfg(any(zokio_ring, all(test, loom)))]
+#[path = "entries.rs"]
+mod entries;
+#[cfg(all(not(zokio_ring), not(all(test, loom))))]
 #[path = "no_group.rs"]
 mod group;
-#[cfg(zokio_ring)]
+#[cfg(all(zokio_ring, not(all(test, loom))))]
 #[path = "group.rs"]
 mod group;
+#[cfg(all(zokio_ring, not(all(test, loom))))]
+#[path = "memory.rs"]
+mod memory;
+
+// A kernel that is a thread.
+#[cfg(all(test, loom))]
+#[path = "model_group.rs"]
+mod group;
+#[cfg(all(test, loom))]
+#[path = "model_memory.rs"]
+mod memory;
+#[cfg(all(test, loom))]
+#[path = "model.rs"]
+mod model;
 
 use group::Group;
 
