@@ -33,6 +33,7 @@ fn threads_are_named_counted_and_ended_by_hooks() {
         .build()
         .unwrap();
     let name = || std::thread::current().name().map(str::to_owned);
+    let parked = hooks[2].clone();
     let names = runtime.block_on(async move {
         let (sender, receiver) = oneshot::channel();
         let waits = spawn(async move {
@@ -40,6 +41,10 @@ fn threads_are_named_counted_and_ended_by_hooks() {
             name()
         });
         let blocking = spawn_blocking(name).await.unwrap();
+        // A worker that has not waited yet would find all its work there and never wait.
+        while parked.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
         sender.send(()).unwrap();
         [waits.await.unwrap(), blocking]
     });

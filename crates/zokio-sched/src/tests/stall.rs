@@ -8,6 +8,14 @@ use std::time::Duration;
 use zokio_base::clock;
 use zokio_base::sync::thread;
 
+/// Blocks the thread until `seen` says so.
+fn block_until(seen: impl Fn() -> bool) {
+    eventually(|| {
+        thread::sleep(Duration::from_millis(1));
+        seen()
+    });
+}
+
 fn watched(threshold: Duration) -> Settings {
     Settings {
         threshold: Some(threshold),
@@ -180,8 +188,9 @@ fn beyond_the_cap_a_stall_is_only_reported() {
         ..watched(Duration::from_millis(3))
     };
     let running = Running::new(1, settings.clone());
-    wait(spawn(&running.sched, async {
-        thread::sleep(Duration::from_millis(60));
+    let reported = settings.stalls.clone();
+    wait(spawn(&running.sched, async move {
+        block_until(|| !reported.lock().is_empty());
     }))
     .unwrap();
     let stalls = settings.stalls.lock().clone();
@@ -209,10 +218,11 @@ fn an_idle_scheduler_sleeps() {
     }
     let running = Running::new(2, watched(Duration::from_millis(4)));
     wait(spawn(&running.sched, async {})).unwrap();
-    thread::sleep(Duration::from_millis(100));
     let parks = |index| running.sched.worker_metrics(index).park_unparks;
+    // The count is odd while a worker waits.
+    let is_waiting = |index| parks(index) % 2 == 1;
+    eventually(|| running.sched.shared.bell.is_asleep() && is_waiting(0) && is_waiting(1));
     let before = (parks(0), parks(1));
-    assert!(running.sched.shared.bell.is_asleep());
     thread::sleep(Duration::from_millis(200));
     assert_eq!((parks(0), parks(1)), before);
     assert!(running.sched.shared.bell.is_asleep());
@@ -239,9 +249,10 @@ fn a_current_thread_scheduler_reports() {
     eventually(|| sched.shared.bell.is_asleep());
     for round in 1..3 {
         let inner = sched.clone();
+        let reported = settings.stalls.clone();
         sched.block_on(async move {
-            spawn(&inner, async {
-                thread::sleep(Duration::from_millis(60));
+            spawn(&inner, async move {
+                block_until(|| reported.lock().len() == round);
             })
             .await
             .unwrap();
