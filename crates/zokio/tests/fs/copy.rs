@@ -64,6 +64,8 @@ fn cases(dir: &Path, memory: &Path) -> Vec<(PathBuf, PathBuf)> {
         (small.clone(), PathBuf::from("/dev/full")),
         (small.clone(), small),
         (PathBuf::from("/dev/zero"), at("x")),
+        // Can be opened, and fails when it is read.
+        (PathBuf::from("/proc/self/mem"), at("x")),
     ]
 }
 

@@ -9,6 +9,7 @@ mod batch;
 mod copy;
 mod directories;
 mod dropped;
+mod ended;
 mod handles;
 #[path = "../cancel/ledger.rs"]
 #[allow(dead_code)] // A part of it is for sockets.

@@ -261,3 +261,19 @@ fn buffers_come_back_from_a_runtime_that_ends() {
     assert!(result.is_err());
     assert_eq!(buf, [7; 300_000]);
 }
+
+/// A future that is over has neither a result nor a buffer any more.
+#[test]
+#[should_panic(expected = "polled after it was ready")]
+fn polled_again_it_panics() {
+    let _turn = turn();
+    let runtime = zokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let file = File::from_std(std::fs::File::open("/dev/null").unwrap());
+        let mut read = file.read_at(Vec::with_capacity(1), 0);
+        assert_eq!((&mut read).await.0.unwrap(), 0);
+        let _ = (&mut read).await;
+    });
+}

@@ -334,6 +334,13 @@ fn what_may_not_be_done_is_refused() {
                 Err(error) => Err(error),
             };
             assert_eq!(written.unwrap_err().raw_os_error(), Some(libc::EBADF));
+            let bufs = [b"x", &b"y"[..]].map(IoSlice::new);
+            let written = match reader.write_vectored(&bufs).await {
+                Ok(_) => reader.flush().await,
+                Err(error) => Err(error),
+            };
+            assert_eq!(written.unwrap_err().raw_os_error(), Some(libc::EBADF));
+            reader.flush().await.unwrap();
             assert_eq!(reader.read_u8().await.unwrap(), b'c');
             let mut writer = File::create(&path).await.unwrap();
             let error = writer.read(&mut [0; 4]).await.unwrap_err();
@@ -371,5 +378,32 @@ fn a_dropped_flush_is_begun_again() {
         });
         file.flush().await.unwrap();
         assert!(reading.join().unwrap() == bytes);
+    });
+}
+
+/// Whatever part of a file is in memory and whatever is not, it is read whole.
+#[test]
+fn what_is_not_in_memory_is_read_from_the_disk() {
+    use std::os::fd::AsRawFd;
+    on_each(configs(), "not cached", |_| async {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let bytes = pattern(1_000_000);
+        std::fs::write(&path, &bytes).unwrap();
+        let mut file = both(&path).await;
+        for forgotten in [0..1_000_000, 400_000..600_000, 999_000..1_000_000] {
+            // What is not on the disk yet cannot be forgotten.
+            file.sync_all().await.unwrap();
+            let (start, len) = (forgotten.start, forgotten.end - forgotten.start);
+            // SAFETY: advice on an open descriptor.
+            let advised = unsafe {
+                libc::posix_fadvise(file.as_raw_fd(), start, len, libc::POSIX_FADV_DONTNEED)
+            };
+            assert_eq!(advised, 0);
+            file.rewind().await.unwrap();
+            let mut read = Vec::new();
+            file.read_to_end(&mut read).await.unwrap();
+            assert!(read == bytes);
+        }
     });
 }
