@@ -188,7 +188,7 @@ fn a_dropped_wait_for_a_line_or_segment_loses_nothing() {
 #[test]
 fn a_line_that_is_not_text_is_an_error_and_the_next_is_read() {
     block_on(async {
-        let mut lines = b"a\xff\nfine\n".lines();
+        let mut lines = b"a\xff\nfine\r\n".lines();
         let error = lines.next_line().await.unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
         let inner = error.into_inner().unwrap();

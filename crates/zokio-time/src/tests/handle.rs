@@ -3,6 +3,24 @@
 
 use super::*;
 
+/// A runtime's services, with timers or without. Of a clock they know nothing.
+struct Group(Option<TimerHandle>);
+
+impl zokio_task::context::Services for Group {
+    fn into_any(self: Arc<Self>) -> Arc<dyn std::any::Any + Send + Sync> {
+        self
+    }
+    fn as_any(&self) -> &(dyn std::any::Any + Send + Sync) {
+        self
+    }
+    fn timers(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
+        self.0.as_ref().map(|timers| timers as _)
+    }
+    fn driver(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
+        None
+    }
+}
+
 fn timers(shards: usize) -> (TimerHandle, Clock, Arc<Mutex<Vec<usize>>>) {
     let clock = Clock::new();
     let unparked = Arc::new(Mutex::new(Vec::new()));
@@ -27,23 +45,8 @@ fn a_runtime_has_a_shard_for_each_worker() {
 /// Only a worker that has said that it waits, and not yet that it does so no more, is unparked.
 #[test]
 fn who_waits_no_longer_is_not_unparked() {
-    struct Group(TimerHandle);
-    impl zokio_task::context::Services for Group {
-        fn into_any(self: Arc<Self>) -> Arc<dyn std::any::Any + Send + Sync> {
-            self
-        }
-        fn as_any(&self) -> &(dyn std::any::Any + Send + Sync) {
-            self
-        }
-        fn timers(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
-            Some(&self.0)
-        }
-        fn driver(&self) -> Option<&(dyn std::any::Any + Send + Sync)> {
-            None
-        }
-    }
     let (timers, _clock, unparked) = timers(1);
-    let _services = zokio_task::context::enter(Arc::new(Group(timers.clone())));
+    let _services = zokio_task::context::enter(Arc::new(Group(Some(timers.clone()))));
     let arm = |millis| {
         let mut timer = Box::pin(sleep(ms(millis)));
         assert!(is_pending(timer.as_mut()));
@@ -91,6 +94,35 @@ fn a_clock_is_paused_where_there_are_no_timers() {
         let text = panic_text(resume);
         assert!(text.contains("not paused"), "{text}");
     });
+}
+
+#[test]
+fn where_there_is_no_clock_it_cannot_be_paused() {
+    let _services = zokio_task::context::enter(Arc::new(Group(None)));
+    let text = panic_text(pause);
+    assert!(text.contains("outside of a runtime"), "{text}");
+}
+
+/// What came due before the pause is due at once: the clock need not move for it.
+#[test]
+fn a_timer_from_before_the_pause_moves_no_clock() {
+    let runtime = Runtime::new(false);
+    let _entered = runtime.enter();
+    let count = Arc::new(Count::default());
+    let mut timer = Box::pin(sleep(ms(1)));
+    assert!(poll_once(timer.as_mut(), &count.clone().into()).is_pending());
+    while Instant::now() < timer.deadline() + ms(1) {
+        std::thread::yield_now();
+    }
+    pause();
+    let before = Instant::now();
+    assert!(runtime.timers().jump_to_next());
+    assert_eq!(Instant::now(), before);
+    let mut due: Vec<Waker> = Vec::new();
+    assert_eq!(runtime.timers().process(0, before.into_std(), &mut due), 1);
+    due.into_iter().for_each(Waker::wake);
+    assert_eq!(count.get(), 1);
+    assert!(timer.is_elapsed());
 }
 
 /// A worker that waits for nothing, since the clock stands, looks again when another thread lets it
