@@ -64,7 +64,7 @@ fn bytes(len: u16, number: usize) -> Vec<u8> {
 
 /// Waits until the system knows that nobody is there.
 #[allow(unsafe_code)]
-fn until_refused(fd: RawFd) {
+pub fn until_refused(fd: RawFd) {
     let begun = Instant::now();
     loop {
         let mut poll = libc::pollfd {
@@ -330,7 +330,7 @@ ours!(our_unix, zokio::net::UnixDatagram, false, {
     nameless!(zokio::net::UnixDatagram, [async]);
 });
 
-fn udp_pair() -> [std::net::UdpSocket; 2] {
+pub fn udp_pair() -> [std::net::UdpSocket; 2] {
     let pair = [0; 2].map(|_| std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
     pair[0].connect(pair[1].local_addr().unwrap()).unwrap();
     pair[1].connect(pair[0].local_addr().unwrap()).unwrap();

@@ -14,6 +14,7 @@
 #![allow(clippy::disallowed_methods, unreachable_pub)] // What is compared with is blocking.
 
 mod accepts;
+mod batches;
 mod datagrams;
 mod files;
 mod kit;
