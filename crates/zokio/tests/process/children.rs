@@ -1,6 +1,6 @@
-//! Child processes on real runtimes.
-#![cfg(unix)]
+//! Children: their ends, pipes and settings; who is killed, and who is reaped.
 
+use crate::kit::{IMPATIENCE, PATIENCE, endless, has_entry, no_entry, on_all, piped, runtimes, sh};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -10,71 +10,8 @@ use std::process::Stdio;
 use std::time::Duration;
 use zokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use zokio::process::{Child, Command};
-use zokio::runtime::{Builder, IoMode, Runtime};
+use zokio::runtime::{Builder, Runtime};
 use zokio::time::{sleep, timeout};
-
-/// Enough for anything that is to come.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Not enough for it.
-const IMPATIENCE: Duration = Duration::from_millis(30);
-
-fn runtimes() -> Vec<Runtime> {
-    let mut runtimes = Vec::new();
-    for mode in [IoMode::Auto, IoMode::Epoll] {
-        let mut single = Builder::new_current_thread();
-        let mut multi = Builder::new_multi_thread();
-        runtimes.push(single.enable_all().io_mode(mode).build().unwrap());
-        let multi = multi.worker_threads(2).enable_all().io_mode(mode).build();
-        runtimes.push(multi.unwrap());
-    }
-    runtimes
-}
-
-fn on_all<F: Future<Output = ()>>(test: impl Fn() -> F) {
-    for runtime in runtimes() {
-        runtime.block_on(async { timeout(PATIENCE, test()).await.expect("the test hangs") });
-    }
-}
-
-fn sh(script: &str) -> Command {
-    let mut command = Command::new("sh");
-    command.arg("-c").arg(script);
-    command
-}
-
-/// Goes on until somebody ends it.
-fn endless() -> Command {
-    let mut command = Command::new("sleep");
-    command.arg("1000");
-    command
-}
-
-fn piped(command: &mut Command) -> &mut Command {
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-}
-
-/// Whether the system's table has an entry, if only of a zombie.
-fn has_entry(pid: u32) -> bool {
-    let mut known = std::process::Command::new("ps");
-    known.args(["-p", &pid.to_string()]).stdout(Stdio::null());
-    if Path::new("/proc/self").exists() {
-        Path::new(&format!("/proc/{pid}")).exists()
-    } else {
-        known.status().unwrap().success()
-    }
-}
-
-async fn no_entry(pid: u32) {
-    let gone = async {
-        while has_entry(pid) {
-            sleep(Duration::from_millis(2)).await;
-        }
-    };
-    timeout(PATIENCE, gone).await.expect("there is a zombie");
-}
 
 #[test]
 fn statuses_are_those_of_the_process() {

@@ -1,0 +1,201 @@
+//! Children where something is missing: descriptors, or the system's descriptors for processes. Each test
+//! starts this program again, as what it takes away is gone for the whole process: the part to play is in
+//! the environment.
+
+use crate::kit::{IMPATIENCE, endless, no_entry, sh};
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+use zokio::io::{AsyncReadExt, AsyncWriteExt};
+use zokio::process::Command;
+use zokio::runtime::{Builder, Runtime};
+use zokio::time::timeout;
+
+const PART: &str = "ZOKIO_TEST_PART";
+
+/// Plays a part in a process of its own.
+fn play(part: &str) {
+    let mut program = std::process::Command::new(std::env::current_exe().unwrap());
+    program.args(["--exact", "without::the_part", "--nocapture"]);
+    let output = program.env(PART, part).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{errors}");
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+/// Not a test unless somebody asks for a part.
+#[test]
+fn the_part() {
+    let Ok(part) = std::env::var(PART) else {
+        return;
+    };
+    match part.as_str() {
+        "start without descriptors" => start_without_descriptors(),
+        "wait without descriptors" => wait_without_descriptors(),
+        "without pidfd" => without_pidfd(),
+        other => panic!("no such part: {other}"),
+    }
+}
+
+fn runtimes() -> [Runtime; 2] {
+    let mut multi = Builder::new_multi_thread();
+    [
+        Builder::new_current_thread().enable_all().build().unwrap(),
+        multi.worker_threads(2).enable_all().build().unwrap(),
+    ]
+}
+
+/// Takes all descriptors that the process may have, until the files are dropped.
+fn no_descriptors() -> Vec<File> {
+    let limit = libc::rlimit {
+        rlim_cur: 256,
+        rlim_max: 256,
+    };
+    // SAFETY: the call reads the structure.
+    let result = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    assert_eq!(result, 0);
+    let mut files = Vec::new();
+    while let Ok(file) = File::open("/dev/null") {
+        files.push(file);
+    }
+    files
+}
+
+/// Whether this process has children, of which some may have ended.
+fn has_children() -> bool {
+    let options = libc::WNOHANG | libc::WEXITED | libc::WNOWAIT;
+    // SAFETY: all zeroes are a value of this structure, which the call writes to.
+    let mut found: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: as above; nothing is reaped.
+    unsafe { libc::waitid(libc::P_ALL, 0, &raw mut found, options) == 0 }
+}
+
+#[test]
+fn without_descriptors_no_process_is_started_or_none_is_left() {
+    play("start without descriptors");
+}
+
+fn start_without_descriptors() {
+    for runtime in runtimes() {
+        runtime.block_on(async {
+            assert!(Command::new("true").status().await.unwrap().success());
+            assert!(!has_children());
+            let files = no_descriptors();
+            // Whether it is the start itself that fails, or what comes after it.
+            let error = endless().spawn().unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
+            assert!(!has_children());
+            drop(files);
+            assert!(Command::new("true").status().await.unwrap().success());
+        });
+    }
+}
+
+#[test]
+fn without_descriptors_a_wait_in_another_runtime_fails_and_can_be_repeated() {
+    play("wait without descriptors");
+}
+
+fn wait_without_descriptors() {
+    let [first, second] = runtimes();
+    let mut child = first.block_on(async { endless().spawn().unwrap() });
+    second.block_on(async {
+        assert!(Command::new("true").status().await.unwrap().success());
+        let files = no_descriptors();
+        let error = child.wait().await.unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
+        drop(files);
+        assert!(timeout(IMPATIENCE, child.wait()).await.is_err());
+        child.start_kill().unwrap();
+        let status = child.wait().await.unwrap();
+        assert_eq!(status.signal(), Some(libc::SIGKILL));
+    });
+}
+
+#[test]
+fn where_processes_have_no_descriptors_signals_tell_of_their_ends() {
+    play("without pidfd");
+}
+
+/// Has the system answer `pidfd_open` as one does that never heard of it.
+fn refuse_pidfd() {
+    let step = |code: u32, jt, jf, k| libc::sock_filter {
+        code: code as u16,
+        jt,
+        jf,
+        k,
+    };
+    // The call's number comes first in what a filter sees.
+    let mut program = [
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        step(
+            libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
+            0,
+            1,
+            libc::SYS_pidfd_open as u32,
+        ),
+        step(
+            libc::BPF_RET | libc::BPF_K,
+            0,
+            0,
+            libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32,
+        ),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let filter = libc::sock_fprog {
+        len: program.len() as u16,
+        filter: program.as_mut_ptr(),
+    };
+    let (one, zero): (libc::c_ulong, libc::c_ulong) = (1, 0);
+    let mode = libc::c_ulong::from(libc::SECCOMP_MODE_FILTER);
+    // SAFETY: the first call takes numbers only. The second reads the program, which is there; it is
+    // in force for this thread and those that it starts.
+    unsafe {
+        let promised = libc::prctl(libc::PR_SET_NO_NEW_PRIVS, one, zero, zero, zero);
+        assert_eq!(promised, 0);
+        let installed = libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const filter);
+        assert_eq!(installed, 0);
+    }
+    let error = zokio_driver::fd::pidfd_open(std::process::id()).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::ENOSYS));
+}
+
+fn without_pidfd() {
+    refuse_pidfd();
+    for runtime in runtimes() {
+        runtime.block_on(async {
+            // Ends that come together are each noticed.
+            let children: Vec<_> = (0..10)
+                .map(|code| sh(&format!("exit {code}")).spawn().unwrap())
+                .collect();
+            for (code, mut child) in children.into_iter().enumerate() {
+                let status = child.wait().await.unwrap();
+                assert_eq!(status.code(), i32::try_from(code).ok());
+            }
+            let mut cat = Command::new("cat");
+            cat.stdin(Stdio::piped()).stdout(Stdio::piped());
+            let mut cat = cat.spawn().unwrap();
+            assert!(
+                timeout(IMPATIENCE, async {
+                    cat.stdout.as_mut().unwrap().read_u8().await
+                })
+                .await
+                .is_err()
+            );
+            cat.stdin.as_mut().unwrap().write_all(b"x").await.unwrap();
+            assert_eq!(cat.wait_with_output().await.unwrap().stdout, b"x");
+            let mut killed = endless().spawn().unwrap();
+            killed.kill().await.unwrap();
+            // Those that nobody waits for leave no entry.
+            let dropped = endless().kill_on_drop(true).spawn().unwrap();
+            let left = sh("exit 0").spawn().unwrap();
+            let numbers = [dropped.id().unwrap(), left.id().unwrap()];
+            drop((dropped, left));
+            for number in numbers {
+                no_entry(number).await;
+            }
+            assert!(!has_children());
+        });
+    }
+}
