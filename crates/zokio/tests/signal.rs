@@ -169,3 +169,99 @@ fn listeners_come_and_go_while_signals_arrive() {
         received(&mut lasting).await;
     });
 }
+
+#[test]
+fn kinds_are_the_numbers_of_the_system() {
+    let kinds = [
+        (SignalKind::alarm(), libc::SIGALRM),
+        (SignalKind::child(), libc::SIGCHLD),
+        (SignalKind::hangup(), libc::SIGHUP),
+        (SignalKind::interrupt(), libc::SIGINT),
+        (SignalKind::io(), libc::SIGIO),
+        (SignalKind::pipe(), libc::SIGPIPE),
+        (SignalKind::quit(), libc::SIGQUIT),
+        (SignalKind::terminate(), libc::SIGTERM),
+        (SignalKind::user_defined1(), libc::SIGUSR1),
+        (SignalKind::user_defined2(), libc::SIGUSR2),
+        (SignalKind::window_change(), libc::SIGWINCH),
+    ];
+    for (kind, number) in kinds {
+        assert_eq!(kind.as_raw_value(), number);
+        assert_eq!(SignalKind::from_raw(number), kind);
+        assert_eq!(SignalKind::from(number), kind);
+        assert_eq!(libc::c_int::from(kind), number);
+    }
+    let numbers: std::collections::BTreeSet<libc::c_int> =
+        kinds.iter().map(|(_, number)| *number).collect();
+    assert_eq!(numbers.len(), kinds.len());
+}
+
+#[test]
+fn each_kind_of_signal_is_received_by_those_who_listen_for_it() {
+    runtime().block_on(async {
+        // Those that no other test of this program sends.
+        let mut kinds = vec![
+            SignalKind::alarm(),
+            SignalKind::child(),
+            SignalKind::pipe(),
+            SignalKind::quit(),
+            SignalKind::terminate(),
+        ];
+        if cfg!(target_os = "linux") {
+            kinds.push(SignalKind::from_raw(libc::SIGRTMIN() + 3));
+        }
+        let mut listeners: Vec<_> = kinds.iter().map(|kind| signal(*kind).unwrap()).collect();
+        for (number, kind) in kinds.iter().enumerate() {
+            let shown = format!("{:?}", listeners[number]);
+            assert_eq!(shown, format!("Signal {{ kind: {kind:?}, .. }}"));
+            send(*kind);
+            received(&mut listeners[number]).await;
+            assert!(listeners.iter_mut().all(is_pending));
+        }
+    });
+}
+
+#[test]
+fn listeners_in_tasks_on_several_threads_are_woken() {
+    let kind = SignalKind::from_raw(libc::SIGURG);
+    let mut builder = Builder::new_multi_thread();
+    let runtime = builder.worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (ready, mut is_ready) = zokio::sync::mpsc::channel(1);
+        let tasks: Vec<_> = (0..6)
+            .map(|number| {
+                let ready = ready.clone();
+                zokio::spawn(async move {
+                    let mut listener = signal(kind).unwrap();
+                    ready.send(()).await.unwrap();
+                    if number % 2 == 0 {
+                        received(&mut listener).await;
+                    } else {
+                        let polled = std::future::poll_fn(|cx| listener.poll_recv(cx));
+                        let received = zokio::time::timeout(PATIENCE, polled).await;
+                        assert_eq!(received, Ok(Some(())));
+                    }
+                })
+            })
+            .collect();
+        for _ in &tasks {
+            is_ready.recv().await.unwrap();
+        }
+        send(kind);
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_listener_whose_runtime_has_ended_gets_no_more() {
+    let kind = SignalKind::from_raw(libc::SIGCONT);
+    let first = runtime();
+    let mut listener = first.block_on(async { signal(kind).unwrap() });
+    drop(first);
+    runtime().block_on(async {
+        let ended = zokio::time::timeout(PATIENCE, listener.recv()).await;
+        assert_eq!(ended, Ok(None));
+    });
+}

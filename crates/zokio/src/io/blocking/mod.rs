@@ -14,6 +14,9 @@
 mod reader;
 mod writer;
 
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
+
 pub(crate) use reader::Reader;
 pub(crate) use writer::Writer;
 
