@@ -13,7 +13,9 @@
 //! ([`Registration::assume`]; a connection that was just made has room to send). An attempt that
 //! would block takes the assumption of its direction back. What is left of it when the source is
 //! attached is what the source starts out with there: that reading blocked does not keep the next
-//! write from being tried. A wrong assumption costs one attempt.
+//! write from being tried. A wrong assumption costs one attempt. That is enough for who wants to know
+//! when to try, not for who wants to know the state of the source: an assumption lasts until an
+//! attempt, and knows of no peer that is gone ([`Registration::stop_assuming`]).
 //!
 //! No edge is lost on the way. An operation that would block was tried before the source was
 //! attached; attaching reports what the source is ready for at that moment as an event (invariant
@@ -84,6 +86,23 @@ impl Registration {
             // Relaxed: see the field.
             None => self.assumed.store(ready.bits(), Ordering::Relaxed),
         }
+    }
+
+    /// Attaches the source, if it is not attached yet, without what it is assumed to be ready for. For
+    /// who is told what the source is ready for and may do without the attempt that would correct an
+    /// assumption.
+    ///
+    /// # Errors
+    /// As [`attach`](Self::attach).
+    pub fn stop_assuming(
+        &self,
+        worker: impl FnOnce(&DriverHandle) -> Option<usize>,
+    ) -> io::Result<()> {
+        if self.attached.get().is_none() {
+            // Relaxed: see the field.
+            self.assumed.store(Ready::EMPTY.bits(), Ordering::Relaxed);
+        }
+        self.attach(worker)
     }
 
     /// What can be said of `mask` without attaching the source.

@@ -191,6 +191,13 @@ impl<E> IoSource<E> {
         Ok(ready_of(event.ready()))
     }
 
+    /// As [`ready`](Self::ready), but always as the system says: who asks for the state acts on what is
+    /// set, and need never make the attempt that corrects an assumption.
+    pub(crate) async fn state(&self, interest: Interest) -> io::Result<Ready> {
+        self.registration.stop_assuming(worker)?;
+        self.ready(interest).await
+    }
+
     /// Runs `operation` once, if the source is ready for `interest`.
     pub(crate) fn try_io<R>(
         &self,

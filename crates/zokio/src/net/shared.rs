@@ -48,7 +48,7 @@ macro_rules! readiness_methods {
             &self,
             interest: zokio_io::Interest,
         ) -> std::io::Result<zokio_io::Ready> {
-            self.io.ready(interest).await
+            self.io.state(interest).await
         }
 
         /// Runs `f`, which does I/O on the socket, once, if the socket is ready for `interest`.

@@ -234,7 +234,7 @@ macro_rules! pipe_end {
             /// # Cancel safety
             /// Dropping the future loses nothing.
             pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-                self.io.ready(interest).await
+                self.io.state(interest).await
             }
         }
 
