@@ -55,6 +55,20 @@ fn names_are_paths_and_tell_who_has_sent() {
         assert_eq!(&buf[..len], b"hello");
         let back = from.as_pathname().unwrap();
         assert_eq!(back, client_path);
+        // However it is received.
+        let mut vec = Vec::with_capacity(64);
+        client.send(b"again").await.unwrap();
+        let (len, from) = server.recv_buf_from(&mut vec).await.unwrap();
+        assert_eq!((len, from.as_pathname()), (5, Some(back)));
+        client.send(b"again").await.unwrap();
+        let (len, from) = server.try_recv_buf_from(&mut vec).unwrap();
+        assert_eq!((len, from.as_pathname()), (5, Some(back)));
+        client.send(b"again").await.unwrap();
+        let mut room = ReadBuf::new(&mut buf);
+        let from = poll_fn(|cx| server.poll_recv_from(cx, &mut room))
+            .await
+            .unwrap();
+        assert_eq!((room.filled().len(), from.as_pathname()), (5, Some(back)));
         assert_eq!(server.send_to(b"world", back).await.unwrap(), 5);
         assert_eq!(client.recv(&mut buf).await.unwrap(), 5);
         // Somebody else is not heard by a socket that is connected.
