@@ -134,6 +134,8 @@ fn a_long_batch_gives_way() {
 #[test]
 fn the_root_of_a_runtime_with_one_worker_begins_them_on_threads() {
     let _turn = turn();
+    warm_up();
+    let books = Books::open();
     for mode in [IoMode::Auto, IoMode::Epoll] {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -156,11 +158,14 @@ fn the_root_of_a_runtime_with_one_worker_begins_them_on_threads() {
             assert_eq!(after.offloaded - before.offloaded, 8);
         });
     }
+    books.close("batch of a root");
 }
 
 #[test]
 fn a_batch_shows_how_far_it_is() {
     let _turn = turn();
+    warm_up();
+    let books = Books::open();
     let runtime = Builder::new_current_thread().build().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
@@ -178,4 +183,6 @@ fn a_batch_shows_how_far_it_is() {
             "Batch { operations: 0, begun: 2, .. }"
         );
     });
+    drop((runtime, dir));
+    books.close("batch, shown");
 }

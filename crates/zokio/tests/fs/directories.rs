@@ -213,6 +213,8 @@ fn an_entry_that_is_gone_is_not_found() {
 #[test]
 fn a_runtime_that_has_ended_reads_no_further() {
     let _turn = turn();
+    warm_up();
+    let books = Books::open();
     let dir = tempfile::tempdir().unwrap();
     for n in 0..100 {
         std::fs::write(dir.path().join(n.to_string()), "").unwrap();
@@ -221,7 +223,7 @@ fn a_runtime_that_has_ended_reads_no_further() {
     let handle = runtime.handle().clone();
     let mut entries = runtime.block_on(fs::read_dir(dir.path())).unwrap();
     drop(runtime);
-    let _entered = handle.enter();
+    let entered = handle.enter();
     let mut cx = Context::from_waker(Waker::noop());
     let mut seen = 0;
     let error = loop {
@@ -235,4 +237,7 @@ fn a_runtime_that_has_ended_reads_no_further() {
     assert_eq!(error.to_string(), "background task failed");
     let again = entries.poll_next_entry(&mut cx);
     assert!(matches!(again, Poll::Ready(Err(_))), "{again:?}");
+    drop(entered);
+    drop((handle, entries));
+    books.close("entries of a runtime that has ended");
 }

@@ -77,6 +77,8 @@ fn ended(mode: IoMode) -> (zokio::runtime::Handle, Runtime) {
 #[test]
 fn nothing_is_done_for_a_path() {
     let _turn = turn();
+    warm_up();
+    let books = Books::open();
     for mode in [IoMode::Auto, IoMode::Epoll] {
         let dir = tempfile::tempdir().unwrap();
         let (path, other) = (dir.path().join("file"), dir.path().join("other"));
@@ -91,11 +93,14 @@ fn nothing_is_done_for_a_path() {
         assert_eq!(std::fs::read(&path).unwrap(), b"content");
         assert!(!other.exists());
     }
+    books.close("paths of a runtime that has ended");
 }
 
 #[test]
 fn an_open_file_can_still_be_given_back() {
     let _turn = turn();
+    warm_up();
+    let books = Books::open();
     for mode in [IoMode::Auto, IoMode::Epoll] {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
@@ -135,4 +140,5 @@ fn an_open_file_can_still_be_given_back() {
         });
         file.try_into_std().unwrap();
     }
+    books.close("files of a runtime that has ended");
 }
