@@ -153,7 +153,7 @@ fn inside(dir: &Path, path: PathBuf) -> Seen {
 
 /// Has the system forget what is in a file, so that reading it has to wait.
 #[allow(unsafe_code)]
-fn forget(fd: i32) {
+pub fn forget(fd: i32) {
     // SAFETY: numbers only; whatever the file is, these harm nothing.
     unsafe {
         libc::fdatasync(fd);
@@ -561,7 +561,7 @@ fn files_that_may_not_grow() {
 
 /// Mounts made by this thread and those it starts are theirs only.
 #[allow(unsafe_code)]
-fn own_mounts() -> std::io::Result<()> {
+pub fn own_mounts() -> std::io::Result<()> {
     let none = std::ptr::null();
     // SAFETY: strings that end, and no data.
     let result = unsafe {
@@ -580,7 +580,7 @@ fn own_mounts() -> std::io::Result<()> {
 }
 
 /// A file system in 16 pages of memory, for 12 files.
-struct Mount(tempfile::TempDir);
+pub struct Mount(tempfile::TempDir);
 
 impl AsRef<Path> for Mount {
     fn as_ref(&self) -> &Path {
@@ -590,7 +590,7 @@ impl AsRef<Path> for Mount {
 
 impl Mount {
     #[allow(unsafe_code)]
-    fn new() -> std::io::Result<Self> {
+    pub fn new() -> std::io::Result<Self> {
         let dir = tempfile::tempdir()?;
         let path = std::ffi::CString::new(dir.path().to_str().unwrap()).unwrap();
         let (kind, options) = (c"tmpfs", c"size=64k,nr_inodes=12");

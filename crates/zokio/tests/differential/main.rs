@@ -21,4 +21,6 @@ mod kit;
 mod lanes;
 mod limits;
 mod pipes;
+mod positional;
+mod splices;
 mod streams;

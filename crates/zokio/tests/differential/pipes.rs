@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 
 #[derive(Debug, Clone)]
-enum Step {
+pub enum Step {
     Write(u16),
     /// Until no more fits.
     Fill,
@@ -116,7 +116,7 @@ macro_rules! world {
 }
 
 /// By blocking calls.
-mod plain {
+pub mod plain {
     use super::*;
     use std::fs::File;
     use std::io::{self, Read, Write};
