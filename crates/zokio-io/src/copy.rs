@@ -4,7 +4,9 @@
 //!
 //! 1. `buf[position..end]` was read and not yet written.
 //! 2. An operation that was interrupted is tried again.
-//! 3. While nothing can be read and everything read was written, the writer is flushed: a writer
+//! 3. Reading goes on while the writer waits, as long as there is room: the other side may read on only
+//!    once it has got rid of what it has to say.
+//! 4. While nothing can be read and everything read was written, the writer is flushed: a writer
 //!    that buffers must not keep the answer to which the other side waits before it sends more.
 
 use crate::util::DEFAULT_BUF_SIZE;
@@ -253,8 +255,7 @@ impl CopyBuffer {
     {
         loop {
             let round = ready!(pace::poll_round(cx));
-            // Also while the writer waits, as long as there is room.
-            let filled = self.poll_fill(cx, reader.as_mut())?;
+            let mut filled = self.poll_fill(cx, reader.as_mut())?;
             if filled.is_pending() && self.position == self.end {
                 if !self.is_flushed {
                     ready!(writer.as_mut().poll_flush(cx))?;
@@ -262,7 +263,13 @@ impl CopyBuffer {
                 }
                 return Poll::Pending;
             }
-            ready!(self.poll_drain(cx, writer.as_mut()))?;
+            if self.poll_drain(cx, writer.as_mut())?.is_pending() {
+                while filled.is_ready() && self.has_room() {
+                    filled = self.poll_fill(cx, reader.as_mut())?;
+                }
+                round.made_progress(cx);
+                return Poll::Pending;
+            }
             if self.has_ended {
                 ready!(writer.as_mut().poll_flush(cx))?;
                 round.made_progress(cx);
@@ -272,12 +279,17 @@ impl CopyBuffer {
         }
     }
 
+    /// Whether there may be more to read, and is room for it.
+    fn has_room(&self) -> bool {
+        !self.has_ended && self.end < self.buf.len()
+    }
+
     /// Reads once, if there is room and the reader has not ended.
     fn poll_fill<R>(&mut self, cx: &mut Context<'_>, reader: Pin<&mut R>) -> Poll<io::Result<()>>
     where
         R: AsyncRead + ?Sized,
     {
-        if self.has_ended || self.end == self.buf.len() {
+        if !self.has_room() {
             return Poll::Ready(Ok(()));
         }
         let mut buf = ReadBuf::new(&mut self.buf);

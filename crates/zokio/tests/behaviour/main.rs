@@ -2,4 +2,5 @@
 //! test holds a behaviour that once was different here.
 #![allow(unreachable_pub)]
 
+mod copying;
 mod readiness;
