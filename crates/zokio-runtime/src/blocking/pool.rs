@@ -219,15 +219,11 @@ impl Pool {
 
     /// Starts a thread whose first job is `job`.
     fn start(self: &Arc<Self>, shard: usize, job: Job) -> Result<(), Refused> {
+        let place = Place::take(self, !job.is_worker());
+        let number = place.number;
         // The job is fetched by the thread, so that it is not lost if there is none.
         let first = Arc::new(Mutex::new(Some(job)));
-        let number = {
-            let mut roster = self.roster.lock();
-            roster.next += 1;
-            let number = roster.next;
-            roster.threads.insert(number, None);
-            number
-        };
+        // Foreign code, and names that the system refuses, may panic from here on.
         let mut builder = thread::Builder::new().name((self.options.thread_name)());
         if let Some(bytes) = self.options.stack_size {
             builder = builder.stack_size(bytes);
@@ -243,13 +239,14 @@ impl Pool {
         };
         match started {
             Ok(thread) => {
+                place.keep();
                 if let Some(place) = self.roster.lock().threads.get_mut(&number) {
                     *place = Some(thread);
                 }
                 Ok(())
             }
             Err(error) => {
-                self.leave(number);
+                drop(place);
                 let job = first.lock().take().expect("no thread has fetched it");
                 self.without_thread(shard, job, error)
             }
@@ -266,17 +263,10 @@ impl Pool {
         if job.is_worker() {
             return Err(Refused::NoThread(job, error));
         }
-        self.queue.uncount_thread();
-        if self.threads() == 0 {
-            return Err(Refused::NoThread(job, error));
-        }
-        match self.queue.enqueue(shard, job) {
+        match self.queue.wait_for_thread(shard, job) {
             Submitted::Taken => Ok(()),
             Submitted::Closed(job) => Err(Refused::Closed(job)),
-            Submitted::NeedThread { job, .. } => {
-                self.queue.uncount_thread();
-                Err(Refused::NoThread(job, error))
-            }
+            Submitted::NeedThread { job, .. } => Err(Refused::NoThread(job, error)),
         }
     }
 
@@ -354,6 +344,42 @@ impl Pool {
         for thread in ended {
             // A thread that ended by a panic has nothing to tell any more.
             let _ = thread.join();
+        }
+    }
+}
+
+/// The place of a thread that is about to start. Given back when dropped: there is no thread then.
+struct Place<'a> {
+    pool: &'a Pool,
+    number: u64,
+    /// Whether the queue counts the thread.
+    is_counted: bool,
+}
+
+impl<'a> Place<'a> {
+    fn take(pool: &'a Pool, is_counted: bool) -> Self {
+        let mut roster = pool.roster.lock();
+        roster.next += 1;
+        let number = roster.next;
+        roster.threads.insert(number, None);
+        Self {
+            pool,
+            number,
+            is_counted,
+        }
+    }
+
+    /// The thread gives it back when it ends.
+    fn keep(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.pool.leave(self.number);
+        if self.is_counted {
+            self.pool.queue.uncount_thread();
         }
     }
 }

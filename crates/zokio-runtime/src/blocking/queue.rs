@@ -15,8 +15,9 @@
 //!    a job in its slot, or nothing (look around), and then unparks it. A thread whose time runs out
 //!    takes itself off the list, and if it is not on it any more it waits for that decision.
 //! 3. No job is stranded. A submitter stores `queued` and then loads every `idle` and tries to
-//!    count a thread; a thread stores `idle`, or uncounts itself, and then loads every `queued`. All
-//!    of these are sequentially consistent, so at least one of the two sees the other.
+//!    count a thread (or, where the system gives none, looks whether any is counted); a thread
+//!    stores `idle`, or uncounts itself, and then loads every `queued`. All of these are
+//!    sequentially consistent, so at least one of the two sees the other.
 //! 4. A thread that runs a job given with `at_once` is not counted, so that the workers, which are
 //!    such jobs, do not take room from closures. It counts itself again afterwards, if there is room.
 //! 5. After `close` no job is queued and no thread goes idle; the jobs that were queued are
@@ -230,7 +231,32 @@ impl<J> Queue<J> {
     }
 
     /// Every thread was busy and there were enough of them: the job waits.
-    pub(crate) fn enqueue(&self, home: usize, job: J) -> Submitted<J> {
+    fn enqueue(&self, home: usize, job: J) -> Submitted<J> {
+        match self.queue_up(home, job) {
+            Some(submitted) => submitted,
+            None => self.offer_room(home),
+        }
+    }
+
+    /// There is room for a thread, but the system gives none, and the caller has uncounted it: the
+    /// job waits for a thread that there is. It comes back, as one that needs a thread and has none
+    /// counted, if there is none.
+    pub(crate) fn wait_for_thread(&self, home: usize, job: J) -> Submitted<J> {
+        if let Some(submitted) = self.queue_up(home, job) {
+            return submitted;
+        }
+        // Sequentially consistent: invariant 3. The last thread may have ended since we looked.
+        if self.threads.load(Ordering::SeqCst) == 0 {
+            let job = self.shards[home].with(|state| state.jobs.pop_back());
+            if let Some(job) = job {
+                return Submitted::NeedThread { shard: home, job };
+            }
+        }
+        Submitted::Taken
+    }
+
+    /// Puts `job` into the queue of `home`. None if it still is there and nobody was told.
+    fn queue_up(&self, home: usize, job: J) -> Option<Submitted<J>> {
         let refused = self.shards[home].with(|state| {
             if state.closed {
                 return Some(job);
@@ -239,14 +265,12 @@ impl<J> Queue<J> {
             None
         });
         if let Some(job) = refused {
-            return Submitted::Closed(job);
+            return Some(Submitted::Closed(job));
         }
         // Invariant 3: a thread may have gone idle, or ended, since we looked.
-        if let Some(sleeper) = self.take_sleeper(home) {
-            sleeper.unparker.unpark();
-            return Submitted::Taken;
-        }
-        self.offer_room(home)
+        let sleeper = self.take_sleeper(home)?;
+        sleeper.unparker.unpark();
+        Some(Submitted::Taken)
     }
 
     /// There may be room for a thread: if a job waits, it gets one. Counting and finding no job
@@ -455,6 +479,39 @@ mod model {
     }
 
     #[test]
+    fn a_job_that_gets_no_thread_of_its_own_runs_or_comes_back() {
+        model(|| {
+            let queue = Arc::new(Queue::new(1, 2));
+            let ran = Arc::new(AtomicUsize::new(0));
+            let Submitted::NeedThread { shard, job } = queue.submit(0, 1, false) else {
+                panic!("there is room")
+            };
+            let first = {
+                let (queue, ran) = (queue.clone(), ran.clone());
+                thread::spawn(move || {
+                    let seat = Seat::new(shard);
+                    let mut job = job;
+                    loop {
+                        ran.fetch_add(job as usize, Ordering::Relaxed);
+                        // It ends as soon as it finds nothing to do.
+                        match queue.next(&seat, Duration::ZERO, || true) {
+                            Next::Run(next) => job = next,
+                            Next::End => return,
+                        }
+                    }
+                })
+            };
+            let returned = match queue.wait_for_thread(0, 10) {
+                Submitted::Taken => 0,
+                Submitted::Closed(_) => panic!("nobody has closed the pool"),
+                Submitted::NeedThread { job, .. } => job as usize,
+            };
+            finish(&queue, [Some(first)]);
+            assert_eq!(ran.load(Ordering::Relaxed) + returned, 11);
+        });
+    }
+
+    #[test]
     fn closing_against_submitting_loses_no_job() {
         model(|| {
             let queue = Arc::new(Queue::new(1, 1));
@@ -518,6 +575,52 @@ mod tests {
             Next::End
         ));
         assert_eq!(queue.threads(), 0);
+    }
+
+    #[test]
+    fn without_a_further_thread_jobs_wait_for_those_there_are() {
+        let queue = Queue::new(1, 3);
+        // There is none at all: it comes back, and is not counted.
+        assert!(matches!(
+            queue.wait_for_thread(0, 1),
+            Submitted::NeedThread { job: 1, .. }
+        ));
+        assert_eq!((queue.threads(), queue.queued()), (0, 0));
+        assert!(matches!(
+            queue.submit(0, 1, false),
+            Submitted::NeedThread { job: 1, .. }
+        ));
+        assert!(matches!(queue.wait_for_thread(0, 2), Submitted::Taken));
+        assert_eq!((queue.threads(), queue.queued()), (1, 1));
+        // Who comes next tries to get a thread again.
+        assert!(matches!(
+            queue.submit(0, 3, false),
+            Submitted::NeedThread { job: 3, .. }
+        ));
+        let seat = Seat::new(0);
+        assert!(matches!(
+            queue.next(&seat, Duration::ZERO, || true),
+            Next::Run(2)
+        ));
+        assert!(queue.close(|_| false).is_empty());
+        assert!(matches!(queue.wait_for_thread(0, 4), Submitted::Closed(4)));
+    }
+
+    #[test]
+    fn a_job_that_comes_while_a_thread_gives_up_is_handed_to_it() {
+        let queue = Queue::new(1, 1);
+        assert!(matches!(
+            queue.submit(0, 1, false),
+            Submitted::NeedThread { job: 1, .. }
+        ));
+        let comes = std::cell::Cell::new(Some(2));
+        let next = queue.next(&Seat::new(0), Duration::ZERO, || {
+            let job = comes.take().expect("it is asked once");
+            assert!(matches!(queue.submit(0, job, false), Submitted::Taken));
+            true
+        });
+        assert!(matches!(next, Next::Run(2)));
+        assert_eq!((queue.threads(), queue.idle(), queue.queued()), (1, 0, 0));
     }
 
     #[test]
