@@ -110,7 +110,11 @@ fn a_poll_that_lost_its_core_is_counted_too() {
     if sched.containment() == Containment::On {
         let inner = sched.clone();
         let task = spawn(&sched, async move {
-            eventually(|| inner.metrics().stalls_contained == 1);
+            // Asleep and not at work: where another thread could do no more, the core stays.
+            eventually(|| {
+                thread::sleep(Duration::from_millis(1));
+                inner.metrics().stalls_contained == 1
+            });
             thread::sleep(Duration::from_millis(20));
         });
         wait(task).unwrap();
