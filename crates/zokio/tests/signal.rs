@@ -200,16 +200,15 @@ fn kinds_are_the_numbers_of_the_system() {
 fn each_kind_of_signal_is_received_by_those_who_listen_for_it() {
     runtime().block_on(async {
         // Those that no other test of this program sends.
-        let mut kinds = vec![
+        let kinds = [
             SignalKind::alarm(),
             SignalKind::child(),
             SignalKind::pipe(),
             SignalKind::quit(),
             SignalKind::terminate(),
+            #[cfg(target_os = "linux")]
+            SignalKind::from_raw(libc::SIGRTMIN() + 3),
         ];
-        if cfg!(target_os = "linux") {
-            kinds.push(SignalKind::from_raw(libc::SIGRTMIN() + 3));
-        }
         let mut listeners: Vec<_> = kinds.iter().map(|kind| signal(*kind).unwrap()).collect();
         for (number, kind) in kinds.iter().enumerate() {
             let shown = format!("{:?}", listeners[number]);
