@@ -18,24 +18,28 @@ use zokio_task::coop;
 /// stay the same and open while it is in here.
 ///
 /// # Examples
-/// ```no_run
-/// use std::io::Read;
-/// use std::net::TcpStream;
+/// ```
+/// use std::io::{Read, Write};
+/// use std::os::unix::net::UnixStream;
 /// use zokio::io::unix::AsyncFd;
 ///
-/// # async fn demo(stream: TcpStream) -> std::io::Result<usize> {
-/// stream.set_nonblocking(true)?;
+/// # #[zokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let (near, mut far) = UnixStream::pair()?;
+/// near.set_nonblocking(true)?;
 /// // SAFETY: the stream keeps its descriptor open until it is dropped.
-/// let stream = unsafe { AsyncFd::register(stream) }?;
+/// let near = unsafe { AsyncFd::register(near) }?;
+/// far.write_all(b"hello")?;
 /// let mut buf = [0; 64];
-/// loop {
-///     let mut guard = stream.readable().await?;
-///     match guard.try_io(|stream| stream.get_ref().read(&mut buf)) {
-///         Ok(result) => return result,
+/// let read = loop {
+///     let mut guard = near.readable().await?;
+///     match guard.try_io(|near| near.get_ref().read(&mut buf)) {
+///         Ok(result) => break result?,
 ///         Err(_would_block) => continue,
 ///     }
-/// }
-/// # }
+/// };
+/// assert_eq!(&buf[..read], b"hello");
+/// # Ok(()) }
 /// ```
 pub struct AsyncFd<T: AsRawFd> {
     registration: Registration,

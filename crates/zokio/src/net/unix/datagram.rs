@@ -21,15 +21,20 @@ use zokio_io::{Interest, ReadBuf};
 /// A Unix-domain socket for datagrams. All methods take `&self`, so tasks can share it in an `Arc`.
 ///
 /// # Examples
-/// ```no_run
+/// ```
 /// use zokio::net::UnixDatagram;
 ///
-/// # async fn demo() -> std::io::Result<()> {
-/// let (near, far) = UnixDatagram::pair()?;
-/// near.send(b"hello").await?;
+/// # #[zokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("server");
+/// let server = UnixDatagram::bind(&path)?;
+/// let client = UnixDatagram::unbound()?;
+/// client.send_to(b"hello", &path).await?;
 /// let mut buf = [0; 16];
-/// let len = far.recv(&mut buf).await?;
-/// # let _ = len;
+/// let (len, from) = server.recv_from(&mut buf).await?;
+/// assert_eq!(&buf[..len], b"hello");
+/// assert!(from.is_unnamed());
 /// # Ok(()) }
 /// ```
 pub struct UnixDatagram {

@@ -14,14 +14,24 @@ use zokio_io::Interest;
 /// A Unix-domain socket that listens for connections.
 ///
 /// # Examples
-/// ```no_run
-/// use zokio::net::UnixListener;
+/// ```
+/// use zokio::io::{AsyncReadExt, AsyncWriteExt};
+/// use zokio::net::{UnixListener, UnixStream};
 ///
-/// # async fn demo() -> std::io::Result<()> {
-/// let listener = UnixListener::bind("/tmp/zokio.sock")?;
-/// let (stream, _) = listener.accept().await?;
-/// # drop(stream);
-/// # Ok(()) }
+/// # #[zokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("server");
+/// let listener = UnixListener::bind(&path)?;
+/// let server = zokio::spawn(async move {
+///     let (mut stream, _) = listener.accept().await?;
+///     stream.write_all(b"welcome").await
+/// });
+/// let mut said = String::new();
+/// UnixStream::connect(&path).await?.read_to_string(&mut said).await?;
+/// assert_eq!(said, "welcome");
+/// server.await?
+/// # }
 /// ```
 pub struct UnixListener {
     io: IoSource<mio::net::UnixListener>,

@@ -22,14 +22,16 @@ use zokio_io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 /// Outside of a runtime, or if the runtime has no I/O.
 ///
 /// # Examples
-/// ```no_run
-/// use zokio_io::{AsyncReadExt, AsyncWriteExt};
+/// ```
+/// use zokio::io::{AsyncReadExt, AsyncWriteExt};
 ///
-/// # async fn demo() -> std::io::Result<()> {
+/// # #[zokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
 /// let (mut sender, mut receiver) = zokio::net::unix::pipe::pipe()?;
 /// sender.write_all(b"hello").await?;
 /// let mut word = [0; 5];
 /// receiver.read_exact(&mut word).await?;
+/// assert_eq!(&word, b"hello");
 /// # Ok(()) }
 /// ```
 pub fn pipe() -> io::Result<(Sender, Receiver)> {
@@ -40,12 +42,23 @@ pub fn pipe() -> io::Result<(Sender, Receiver)> {
 /// How a named pipe is opened.
 ///
 /// # Examples
-/// ```no_run
+/// ```
+/// use zokio::io::{AsyncReadExt, AsyncWriteExt};
 /// use zokio::net::unix::pipe;
 ///
-/// # async fn demo() -> std::io::Result<()> {
-/// let receiver = pipe::OpenOptions::new().open_receiver("/tmp/a.fifo")?;
-/// # drop(receiver);
+/// # #[zokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("pipe");
+/// assert!(std::process::Command::new("mkfifo").arg(&path).status()?.success());
+/// // This one first: without a reader it cannot be opened for writing.
+/// let mut receiver = pipe::OpenOptions::new().open_receiver(&path)?;
+/// let mut sender = pipe::OpenOptions::new().open_sender(&path)?;
+/// sender.write_all(b"hello").await?;
+/// drop(sender);
+/// let mut said = String::new();
+/// receiver.read_to_string(&mut said).await?;
+/// assert_eq!(said, "hello");
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]

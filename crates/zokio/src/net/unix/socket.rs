@@ -11,14 +11,21 @@ use std::path::Path;
 /// [`UnixListener`].
 ///
 /// # Examples
-/// ```no_run
+/// ```
 /// use zokio::net::UnixSocket;
 ///
-/// # async fn demo() -> std::io::Result<()> {
-/// let socket = UnixSocket::new_stream()?;
-/// socket.bind("/tmp/zokio.sock")?;
-/// let listener = socket.listen(1024)?;
-/// # drop(listener);
+/// # #[zokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let folder = tempfile::tempdir()?;
+/// let server = UnixSocket::new_stream()?;
+/// server.bind(folder.path().join("server"))?;
+/// let listener = server.listen(1024)?;
+/// // A client that has a name too.
+/// let client = UnixSocket::new_stream()?;
+/// client.bind(folder.path().join("client"))?;
+/// let _stream = client.connect(folder.path().join("server")).await?;
+/// let (_, from) = listener.accept().await?;
+/// assert!(from.as_pathname().unwrap().ends_with("client"));
 /// # Ok(()) }
 /// ```
 pub struct UnixSocket {

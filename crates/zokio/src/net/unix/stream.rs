@@ -19,14 +19,18 @@ use zokio_task::coop;
 /// [`AsyncWrite`](zokio_io::AsyncWrite) and their extension traits.
 ///
 /// # Examples
-/// ```no_run
+/// ```
+/// use zokio::io::{AsyncReadExt, AsyncWriteExt};
 /// use zokio::net::UnixStream;
 ///
-/// # async fn demo() -> std::io::Result<()> {
-/// let (near, far) = UnixStream::pair()?;
-/// near.writable().await?;
-/// near.try_write(b"hello")?;
-/// # drop(far);
+/// # #[zokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let (mut near, mut far) = UnixStream::pair()?;
+/// near.write_all(b"hello").await?;
+/// near.shutdown().await?;
+/// let mut said = String::new();
+/// far.read_to_string(&mut said).await?;
+/// assert_eq!(said, "hello");
 /// # Ok(()) }
 /// ```
 pub struct UnixStream {
