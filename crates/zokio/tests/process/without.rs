@@ -4,6 +4,7 @@
 
 use crate::kit::{IMPATIENCE, endless, no_entry, sh};
 use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use zokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -34,6 +35,7 @@ fn the_part() {
         "start without descriptors" => start_without_descriptors(),
         "wait without descriptors" => wait_without_descriptors(),
         "without pidfd" => without_pidfd(),
+        "unwatched pidfd" => unwatched_pidfd(),
         other => panic!("no such part: {other}"),
     }
 }
@@ -118,30 +120,31 @@ fn where_processes_have_no_descriptors_signals_tell_of_their_ends() {
     play("without pidfd");
 }
 
-/// Has the system answer `pidfd_open` as one does that never heard of it.
-fn refuse_pidfd() {
+/// Has the system refuse a call: always, or if an argument has a value.
+fn refuse(call: libc::c_long, argument: Option<(u32, u32)>, errno: libc::c_int) {
     let step = |code: u32, jt, jf, k| libc::sock_filter {
         code: code as u16,
         jt,
         jf,
         k,
     };
-    // The call's number comes first in what a filter sees.
+    let load = |offset| step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
+    let is_equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+    let answer = |answer| step(libc::BPF_RET | libc::BPF_K, 0, 0, answer);
+    // A filter sees the call's number, the machine, the address, and from byte 16 on the arguments,
+    // of 8 bytes each. Without one to look at, the number is looked at twice.
+    let low_half = if cfg!(target_endian = "little") { 0 } else { 4 };
+    let (offset, value) = match argument {
+        Some((index, value)) => (16 + 8 * index + low_half, value),
+        None => (0, call as u32),
+    };
     let mut program = [
-        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        step(
-            libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
-            0,
-            1,
-            libc::SYS_pidfd_open as u32,
-        ),
-        step(
-            libc::BPF_RET | libc::BPF_K,
-            0,
-            0,
-            libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32,
-        ),
-        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+        load(0),
+        step(is_equal, 0, 3, call as u32),
+        load(offset),
+        step(is_equal, 0, 1, value),
+        answer(libc::SECCOMP_RET_ERRNO | errno as u32),
+        answer(libc::SECCOMP_RET_ALLOW),
     ];
     let filter = libc::sock_fprog {
         len: program.len() as u16,
@@ -157,12 +160,12 @@ fn refuse_pidfd() {
         let installed = libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const filter);
         assert_eq!(installed, 0);
     }
-    let error = zokio_driver::fd::pidfd_open(std::process::id()).unwrap_err();
-    assert_eq!(error.raw_os_error(), Some(libc::ENOSYS));
 }
 
 fn without_pidfd() {
-    refuse_pidfd();
+    refuse(libc::SYS_pidfd_open, None, libc::ENOSYS);
+    let error = zokio_driver::fd::pidfd_open(std::process::id()).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::ENOSYS));
     for runtime in runtimes() {
         runtime.block_on(async {
             // Ends that come together are each noticed.
@@ -198,4 +201,30 @@ fn without_pidfd() {
             assert!(!has_children());
         });
     }
+}
+
+#[test]
+fn where_descriptors_of_processes_cannot_be_watched_signals_tell_of_their_ends() {
+    play("unwatched pidfd");
+}
+
+fn unwatched_pidfd() {
+    let [runtime, _] = runtimes();
+    runtime.block_on(async {
+        // Whatever the runtime opens for its own use is open from now on.
+        assert!(Command::new("true").status().await.unwrap().success());
+        // The next descriptor that is opened is that of the child.
+        let next = File::open("/dev/null").unwrap().as_raw_fd();
+        let mut child = endless().spawn().unwrap();
+        let is_pidfd = std::fs::read_link(format!("/proc/self/fd/{next}")).unwrap();
+        assert!(is_pidfd.to_str().unwrap().contains("pidfd"), "{is_pidfd:?}");
+        let descriptor = u32::try_from(next).unwrap();
+        refuse(libc::SYS_epoll_ctl, Some((2, descriptor)), libc::EPERM);
+        assert!(timeout(IMPATIENCE, child.wait()).await.is_err());
+        // Its place was taken by something else.
+        assert!(std::fs::read_link(format!("/proc/self/fd/{next}")).ok() != Some(is_pidfd));
+        child.start_kill().unwrap();
+        let status = child.wait().await.unwrap();
+        assert_eq!(status.signal(), Some(libc::SIGKILL));
+    });
 }
