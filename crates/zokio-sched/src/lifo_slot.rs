@@ -9,7 +9,6 @@
 //! [`LIFO_RUN_MAX`] times in a row; then its task goes to the tail of the queue like any other.
 
 use std::cell::Cell;
-use std::fmt;
 use zokio_task::Notified;
 
 /// How often in a row a task may come from the slot.
@@ -20,14 +19,6 @@ pub(crate) const LIFO_RUN_MAX: u8 = 3;
 pub(crate) struct LifoSlot {
     task: Cell<Option<Notified>>,
     run: Cell<u8>,
-}
-
-impl fmt::Debug for LifoSlot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LifoSlot")
-            .field("run", &self.run.get())
-            .finish_non_exhaustive()
-    }
 }
 
 impl LifoSlot {

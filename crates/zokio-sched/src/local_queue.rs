@@ -78,12 +78,6 @@ mod send {
 /// A side that steals.
 pub(crate) struct Stealer<T>(Arc<Ring<T>>);
 
-impl<T> fmt::Debug for Owner<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Owner").field("len", &self.len()).finish()
-    }
-}
-
 impl<T> fmt::Debug for Stealer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stealer").field("len", &self.len()).finish()

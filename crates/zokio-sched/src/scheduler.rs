@@ -202,11 +202,6 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
         self.containment
     }
 
-    /// Ends the wait of worker `index`: what its driver waits for has changed.
-    pub fn unpark(&self, index: usize) {
-        self.shared.lanes[index].unpark.unpark();
-    }
-
     /// What worker `index` did so far.
     pub fn worker_metrics(&self, index: usize) -> WorkerMetrics {
         let lane = &self.shared.lanes[index];

@@ -126,11 +126,6 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
         Some(worker)
     }
 
-    /// Which worker it is.
-    pub fn index(&self) -> usize {
-        self.index
-    }
-
     fn shared(&self) -> &Shared<P, Q> {
         &self.scheduler.shared
     }
