@@ -230,3 +230,42 @@ fn block_in_place_is_refused() {
     let sched = scheduler();
     sched.block_on(async { crate::block_in_place(|| ()) });
 }
+
+#[test]
+fn a_root_outlives_the_scheduler_that_it_drove() {
+    let sched = scheduler();
+    let (driving, wait_driving) = std::sync::mpsc::channel();
+    let (send, receive) = std::sync::mpsc::channel();
+    let waits = spawn(&sched, std::future::pending::<()>());
+    let root = {
+        let sched = sched.clone();
+        thread::spawn(move || {
+            let mut told = false;
+            sched.block_on(std::future::poll_fn(move |cx| {
+                if !std::mem::replace(&mut told, true) {
+                    driving.send(cx.waker().clone()).unwrap();
+                }
+                receive.try_recv().map_or(Poll::Pending, Poll::Ready)
+            }))
+        })
+    };
+    let waker = wait_driving.recv().unwrap();
+    end(&sched);
+    assert!(waits.is_finished(), "tasks were cancelled");
+    send.send(7).unwrap();
+    waker.wake();
+    assert_eq!(root.join().unwrap(), 7, "the root goes on without them");
+}
+
+#[test]
+fn a_task_that_ends_the_scheduler_ends_the_turn() {
+    let sched = scheduler();
+    let inner = sched.clone();
+    let ends = spawn(&sched, async move {
+        inner.begin_shutdown();
+        std::future::pending::<()>().await;
+    });
+    assert_eq!(sched.run_until_idle(), None);
+    assert!(ends.is_finished() && sched.is_shutdown());
+    end(&sched);
+}

@@ -4,6 +4,7 @@
 mod current;
 mod multi;
 mod observe;
+mod shown;
 mod stall;
 mod step;
 mod stress;

@@ -202,6 +202,28 @@ fn beyond_the_cap_a_stall_is_only_reported() {
 }
 
 #[test]
+fn a_stall_that_no_thread_can_take_over_is_only_reported() {
+    if !sys::barrier_available() {
+        return;
+    }
+    let settings = watched(Duration::from_millis(3));
+    let running = Running::new(1, settings.clone());
+    running.threads.refuse.store(true, Ordering::SeqCst);
+    let reported = settings.stalls.clone();
+    wait(spawn(&running.sched, async move {
+        block_until(|| !reported.lock().is_empty());
+    }))
+    .unwrap();
+    let stalls = settings.stalls.lock().clone();
+    assert_eq!(stalls.len(), 1, "{stalls:?}");
+    assert!(stalls[0].blocked && !stalls[0].contained);
+    // The worker has its core again.
+    wait(spawn(&running.sched, async {})).unwrap();
+    assert_eq!(running.sched.metrics().stalls_contained, 0);
+    assert_eq!(running.threads.started.load(Ordering::SeqCst), 1);
+}
+
+#[test]
 fn containment_can_be_off() {
     let running = Running::new(1, Settings::default());
     assert_eq!(running.sched.containment(), Containment::Off);
