@@ -1,6 +1,8 @@
 //! Children: their ends, pipes and settings; who is killed, and who is reaped.
 
-use crate::kit::{IMPATIENCE, PATIENCE, endless, has_entry, no_entry, on_all, piped, runtimes, sh};
+use crate::kit::{
+    IMPATIENCE, PATIENCE, ended, endless, has_entry, no_entry, on_all, piped, runtimes, sh,
+};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -140,7 +142,7 @@ fn killing_ends_it_and_later_on_does_nothing() {
         child.kill().await.unwrap();
         // Dead already, and nobody knows.
         let mut child = Command::new("true").spawn().unwrap();
-        sleep(IMPATIENCE).await;
+        ended(child.id().unwrap()).await;
         child.start_kill().unwrap();
         assert!(child.wait().await.unwrap().success());
     });
@@ -254,25 +256,35 @@ fn orphans_of_a_runtime_that_is_gone_are_adopted() {
 
 #[test]
 fn a_child_can_be_awaited_in_another_runtime() {
-    for means in 0..2 {
+    /// Ends when its input does.
+    fn child(code: i32) -> (Child, OwnedFd) {
+        let mut command = sh(&format!("read line; exit {code}"));
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        let input = child.stdin.take().unwrap().into_owned_fd().unwrap();
+        (child, input)
+    }
+    for is_watched in [false, true] {
         let first = Builder::new_current_thread().enable_all().build().unwrap();
-        let mut child = first.block_on(async {
-            let mut child = sh("sleep 0.1; exit 5").spawn().unwrap();
-            // Watched already, or not yet.
-            let early = timeout(Duration::from_millis(means * 10), child.wait()).await;
-            assert!(early.is_err());
-            child
+        let (mut waited, input) = first.block_on(async {
+            let (mut child, input) = child(5);
+            if is_watched {
+                assert!(timeout(IMPATIENCE, child.wait()).await.is_err());
+            }
+            (child, input)
         });
         // The first one is there and does nothing.
         let status = Runtime::new().unwrap().block_on(async {
-            timeout(PATIENCE, child.wait())
+            assert!(timeout(IMPATIENCE, waited.wait()).await.is_err());
+            drop(input);
+            timeout(PATIENCE, waited.wait())
                 .await
                 .expect("nobody notices")
         });
         assert_eq!(status.unwrap().code(), Some(5));
-        let mut child = first.block_on(async { sh("sleep 0.1; exit 6").spawn().unwrap() });
+        let (mut waited, input) = first.block_on(async { child(6) });
         drop(first);
-        let status = Runtime::new().unwrap().block_on(child.wait());
+        drop(input);
+        let status = Runtime::new().unwrap().block_on(waited.wait());
         assert_eq!(status.unwrap().code(), Some(6));
     }
 }

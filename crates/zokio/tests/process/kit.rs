@@ -69,3 +69,19 @@ pub async fn no_entry(pid: u32) {
     };
     timeout(PATIENCE, gone).await.expect("there is a zombie");
 }
+
+/// Returns when a child has ended, and does not reap it.
+pub async fn ended(pid: u32) {
+    let options = libc::WNOHANG | libc::WEXITED | libc::WNOWAIT;
+    let is_running = || {
+        // SAFETY: all zeroes are a value of this structure, which the call writes to.
+        let mut found: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        // SAFETY: as above.
+        let asked = unsafe { libc::waitid(libc::P_PID, pid, &raw mut found, options) };
+        assert_eq!(asked, 0);
+        found.si_signo == 0
+    };
+    while is_running() {
+        sleep(Duration::from_millis(2)).await;
+    }
+}
