@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use zokio_runtime::{Builder, LocalSet, spawn, spawn_blocking};
+use zokio_runtime::{Builder, JoinSet, LocalSet, RngSeed, spawn, spawn_blocking};
 use zokio_sync::oneshot;
 
 /// A hook that counts its calls.
@@ -83,7 +83,17 @@ fn runtimes_show_what_they_are() {
     assert!(format!("{runtime:?}").starts_with("Runtime"));
     assert!(format!("{:?}", runtime.handle()).starts_with("Handle"));
     assert!(format!("{:?}", runtime.metrics()).starts_with("RuntimeMetrics"));
-    assert!(format!("{:?}", LocalSet::new()).starts_with("LocalSet"));
+    let (set, other) = (LocalSet::default(), LocalSet::default());
+    assert!(format!("{set:?}").starts_with("LocalSet"));
+    assert!(set.id() != other.id() && set.id() != runtime.handle().id());
+    assert!(format!("{:?}", set.enter()).starts_with("LocalEnterGuard"));
+    let mut tasks = JoinSet::<u8>::new();
+    assert_eq!(format!("{tasks:?}"), "JoinSet { len: 0 }");
+    let builder = tasks.build_task().name("named");
+    let shown = format!("{builder:?}");
+    assert!(shown.starts_with("join_set::Builder") && shown.contains("named"));
+    let seed = RngSeed::from_bytes(b"a secret");
+    assert_eq!(format!("{seed:?}"), "RngSeed { .. }");
     let error = zokio_runtime::Handle::try_current().unwrap_err();
     assert!(error.is_missing_context() && !error.is_thread_local_destroyed());
     assert!(error.to_string().contains("runtime"));

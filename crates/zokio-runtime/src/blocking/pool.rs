@@ -12,7 +12,6 @@ use super::{Blocking, HoldClock};
 use crate::handle::Inner;
 use crate::settings::Hook;
 use std::any::Any;
-use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -101,14 +100,6 @@ pub(crate) struct Pool {
 std::thread_local! {
     /// The pool that the thread belongs to, by its address.
     static MEMBER_OF: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
-}
-
-impl fmt::Debug for Pool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool")
-            .field("threads", &self.threads())
-            .finish_non_exhaustive()
-    }
 }
 
 impl Pool {

@@ -267,6 +267,38 @@ fn a_wait_that_is_dropped_loses_nothing() {
 }
 
 #[test]
+fn the_end_of_a_detached_task_is_no_end_of_the_sets() {
+    current_thread().block_on(async {
+        let mut set = JoinSet::default();
+        let (end_it, ended) = oneshot::channel::<()>();
+        let (told, tell) = oneshot::channel();
+        set.spawn(async move {
+            ended.await.unwrap();
+            told.send(()).unwrap();
+            1
+        });
+        set.detach_all();
+        let (go, wait) = oneshot::channel::<()>();
+        set.spawn(async move {
+            wait.await.unwrap();
+            2
+        });
+        let look = |set: &mut JoinSet<i32>| {
+            set.poll_join_next(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        };
+        assert!(look(&mut set));
+        end_it.send(()).unwrap();
+        tell.await.unwrap();
+        yield_now().await;
+        assert!(look(&mut set), "that task is the set's no more");
+        assert_eq!(set.len(), 1);
+        go.send(()).unwrap();
+        assert_eq!(set.join_next().await.unwrap().unwrap(), 2);
+    });
+}
+
+#[test]
 fn timers_end_tasks_in_order() {
     let mut builder = Builder::new_current_thread();
     let runtime = builder.enable_all().start_paused(true).build().unwrap();

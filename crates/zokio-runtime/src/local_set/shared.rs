@@ -37,7 +37,6 @@
 
 use crate::thread_tag::ThreadTag;
 use std::any::Any;
-use std::fmt;
 use std::task::Waker;
 use zokio_base::sync::{Mutex, UnsafeCell};
 use zokio_task::{Notified, Schedule, TaskQueue};
@@ -98,14 +97,6 @@ pub(super) struct HostId(u64);
 impl HostId {
     /// The set itself, polled as a future.
     pub(super) const SET: Self = Self(0);
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared")
-            .field("owner", &self.owner)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Shared {
