@@ -53,6 +53,21 @@ fn pipes_yield() {
     });
 }
 
+/// What takes the last unit may be a read as well, with bytes waiting for it.
+#[test]
+fn pipes_of_one_direction_yield() {
+    let mut pipe = crate::SimplexStream::new_unsplit(64);
+    yields(async {
+        let mut buf = [0; 2];
+        loop {
+            pipe.write_all(b"ping").await.unwrap();
+            pipe.read_exact(&mut buf).await.unwrap();
+            pipe.read_exact(&mut buf).await.unwrap();
+            assert_eq!(&buf, b"ng");
+        }
+    });
+}
+
 #[test]
 fn an_endless_copy_yields() {
     yields(async {
