@@ -348,16 +348,93 @@ fn task_locals_are_there_while_the_future_is_dropped() {
     assert_eq!(future.as_mut().take_value(), None);
 }
 
+/// What a panic of `run` says.
+#[track_caller]
+fn panic_of<R>(run: impl FnOnce() -> R) -> String {
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+    match caught.map(drop).unwrap_err().downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => (*payload.downcast::<&str>().unwrap()).to_owned(),
+    }
+}
+
 #[test]
 fn task_locals_panic_with_a_reason() {
-    let text = |run: fn()| {
-        let payload = std::panic::catch_unwind(run).unwrap_err();
-        match payload.downcast::<String>() {
-            Ok(text) => *text,
-            Err(payload) => (*payload.downcast::<&str>().unwrap()).to_owned(),
-        }
-    };
-    assert!(text(|| NUMBER.with(|_| ())).contains("without setting it first"));
-    let borrowed = text(|| NUMBER.sync_scope(1, || NUMBER.with(|_| NUMBER.sync_scope(2, || ()))));
+    assert!(panic_of(|| NUMBER.with(|_| ())).contains("without setting it first"));
+    let borrowed = panic_of(|| {
+        NUMBER.sync_scope(1, || NUMBER.with(|_| NUMBER.sync_scope(2, || ())));
+    });
     assert!(borrowed.contains("while the task-local storage is borrowed"));
+    let mut future = Box::pin(NUMBER.scope(3, ready(())));
+    assert!(poll_once(future.as_mut()).is_ready());
+    let again = panic_of(|| poll_once(future.as_mut()));
+    assert!(again.contains("polled after it was done"), "{again}");
+    // A future that is polled inside of a borrow cannot enter its scope, and is dropped without it.
+    let mut inner = Box::pin(NUMBER.scope(4, async { NUMBER.get() }));
+    let borrowed = panic_of(|| {
+        NUMBER.sync_scope(5, || NUMBER.with(|_| poll_once(inner.as_mut())))
+    });
+    assert!(borrowed.contains("while the task-local storage is borrowed"));
+    assert_eq!(poll_once(inner.as_mut()), Poll::Ready(4), "it is as it was");
+}
+
+#[test]
+fn task_locals_are_gone_when_the_thread_is() {
+    thread_local! {
+        static LAST: std::cell::RefCell<Option<Last>> = const { std::cell::RefCell::new(None) };
+    }
+    struct Last(std::sync::mpsc::Sender<(bool, String)>);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            let is_set = TEXT.try_with(|_| ()).is_ok();
+            let said = panic_of(|| TEXT.sync_scope(String::new(), || ()));
+            self.0.send((is_set, said)).unwrap();
+        }
+    }
+    let (send, receive) = std::sync::mpsc::channel();
+    let thread = zokio_base::sync::thread::spawn(move || {
+        // It goes after what the thread has used later.
+        LAST.set(Some(Last(send)));
+        TEXT.sync_scope("x".to_owned(), || assert_eq!(TEXT.get(), "x"));
+    });
+    thread.join().unwrap();
+    let (is_set, said) = receive.recv().unwrap();
+    assert!(!is_set);
+    assert!(
+        said.contains("destruction of the underlying thread-local"),
+        "{said}"
+    );
+}
+
+#[test]
+fn task_locals_show_themselves() {
+    assert_eq!(format!("{NUMBER:?}"), "LocalKey { .. }");
+    assert_eq!(format!("[{NUMBER:>17?}]"), "[  LocalKey { .. }]");
+    let future = NUMBER.scope(7, ready(()));
+    assert_eq!(
+        format!("{future:?}"),
+        "TaskLocalFuture { value: Some(7), .. }"
+    );
+    let error = NUMBER.try_get().unwrap_err();
+    assert_eq!(format!("{error:?}"), "AccessError");
+    assert!(error.to_string().contains("without setting it first"));
+}
+
+#[test]
+fn the_parts_of_a_join_give_their_outputs_once() {
+    let mut part = Box::pin(crate::macros::support::maybe_done(after(1)));
+    assert!(poll_once(part.as_mut()).is_pending());
+    assert_eq!(part.as_mut().take_output(), None);
+    assert_eq!(format!("{part:?}"), "Future");
+    assert!(poll_once(part.as_mut()).is_ready());
+    assert!(
+        poll_once(part.as_mut()).is_ready(),
+        "it waits for the others"
+    );
+    assert_eq!(format!("{part:?}"), "Done");
+    assert_eq!(part.as_mut().take_output(), Some(1));
+    assert_eq!(part.as_mut().take_output(), None);
+    assert_eq!(format!("{part:?}"), "Gone");
+    let again = panic_of(|| poll_once(part.as_mut()));
+    assert!(again.contains("polled after it was done"), "{again}");
 }
