@@ -371,14 +371,13 @@ fn task_locals_panic_with_a_reason() {
     assert!(again.contains("polled after it was done"), "{again}");
     // A future that is polled inside of a borrow cannot enter its scope, and is dropped without it.
     let mut inner = Box::pin(NUMBER.scope(4, async { NUMBER.get() }));
-    let borrowed = panic_of(|| {
-        NUMBER.sync_scope(5, || NUMBER.with(|_| poll_once(inner.as_mut())))
-    });
+    let borrowed = panic_of(|| NUMBER.sync_scope(5, || NUMBER.with(|_| poll_once(inner.as_mut()))));
     assert!(borrowed.contains("while the task-local storage is borrowed"));
     assert_eq!(poll_once(inner.as_mut()), Poll::Ready(4), "it is as it was");
 }
 
 #[test]
+#[allow(clippy::disallowed_methods)] // The thread's end is what is looked at.
 fn task_locals_are_gone_when_the_thread_is() {
     thread_local! {
         static LAST: std::cell::RefCell<Option<Last>> = const { std::cell::RefCell::new(None) };
