@@ -8,7 +8,7 @@ use std::sync::mpsc::channel;
 use zokio_runtime::{Builder, Runtime, spawn};
 
 /// A stack for which there is no room in any process.
-const TOO_LARGE: usize = 1 << (usize::BITS - 14);
+const TOO_LARGE: usize = 1 << 50;
 
 fn current_thread(prepare: impl FnOnce(&mut Builder) -> &mut Builder) -> Runtime {
     prepare(&mut Builder::new_current_thread()).build().unwrap()
