@@ -88,19 +88,24 @@ impl Registration {
         }
     }
 
-    /// Attaches the source, if it is not attached yet, without what it is assumed to be ready for. For
-    /// who is told what the source is ready for and may do without the attempt that would correct an
-    /// assumption.
+    /// Attaches the source, if it is not attached yet, without what it is assumed to be ready for of
+    /// `interest`. For who is told what the source is ready for and may do without the attempt that would
+    /// correct an assumption.
+    ///
+    /// The rest is still assumed: a stream of which a quarter of the room is taken counts as writable
+    /// for who tries, and not for the system, which might never say so if nobody reads from it.
     ///
     /// # Errors
     /// As [`attach`](Self::attach).
     pub fn stop_assuming(
         &self,
+        interest: Interest,
         worker: impl FnOnce(&DriverHandle) -> Option<usize>,
     ) -> io::Result<()> {
         if self.attached.get().is_none() {
             // Relaxed: see the field.
-            self.assumed.store(Ready::EMPTY.bits(), Ordering::Relaxed);
+            let asked = Ready::from_interest(interest).bits();
+            self.assumed.fetch_and(!asked, Ordering::Relaxed);
         }
         self.attach(worker)
     }

@@ -194,7 +194,8 @@ impl<E> IoSource<E> {
     /// As [`ready`](Self::ready), but always as the system says: who asks for the state acts on what is
     /// set, and need never make the attempt that corrects an assumption.
     pub(crate) async fn state(&self, interest: Interest) -> io::Result<Ready> {
-        self.registration.stop_assuming(worker)?;
+        self.registration
+            .stop_assuming(interest_of(interest), worker)?;
         self.ready(interest).await
     }
 

@@ -382,3 +382,32 @@ fn a_listener_outside_of_a_runtime_panics() {
 fn a_pair_outside_of_a_runtime_panics() {
     let _ = UnixStream::pair();
 }
+
+#[test]
+fn who_waits_for_data_can_still_write_as_long_as_there_is_room() {
+    on_both(|| async {
+        let of_std = {
+            let (near, far) = pair_of_std();
+            (
+                UnixStream::from_std(near).unwrap(),
+                UnixStream::from_std(far).unwrap(),
+            )
+        };
+        for (near, far) in [UnixStream::pair().unwrap(), of_std] {
+            // A part of the room: more than may be taken for the system to say that there is some.
+            assert_eq!(near.try_write(&[1; 57_000]).unwrap(), 57_000);
+            far.try_write(b"x").unwrap();
+            assert!(near.ready(Interest::READABLE).await.unwrap().is_readable());
+            // Nobody reads.
+            assert_eq!(near.try_write(b"more").unwrap(), 4);
+        }
+    });
+}
+
+/// A pair of the standard library that does not block.
+fn pair_of_std() -> (net::UnixStream, net::UnixStream) {
+    let (near, far) = net::UnixStream::pair().unwrap();
+    near.set_nonblocking(true).unwrap();
+    far.set_nonblocking(true).unwrap();
+    (near, far)
+}

@@ -142,7 +142,11 @@ impl UnixStream {
     #[track_caller]
     pub fn from_std(stream: net::UnixStream) -> io::Result<UnixStream> {
         assert_nonblocking(&stream)?;
-        UnixStream::new(mio::net::UnixStream::from_std(stream))
+        let io = IoSource::new(mio::net::UnixStream::from_std(stream), BOTH)?;
+        // Such sockets are connected at once or not at all, so there is nothing to wait for before
+        // the first write. And the system may not say that there is room: a quarter of it may be taken.
+        let io = io.assuming(Ready::WRITABLE);
+        Ok(UnixStream { io })
     }
 
     /// Gives the stream away, as one of the standard library, still in non-blocking mode.
