@@ -25,6 +25,9 @@ pub mod uring;
 
 mod flight;
 mod guard;
+#[cfg(all(test, unix, not(any(loom, shuttle))))]
+#[allow(unsafe_code)] // What a flight asks of its two parties.
+mod shown;
 mod sys;
 
 pub use driver::{

@@ -267,6 +267,39 @@ fn named_errors_are_the_same() {
     pool.close();
 }
 
+/// The standard library's options, which tell nobody what they say.
+#[test]
+fn options_of_the_standard_library_open_what_they_say() {
+    let pool = Pool::running(1);
+    let mut modes = vec![IoMode::Epoll];
+    modes.extend(has_ring().then_some(IoMode::Uring));
+    for mode in modes {
+        let plane = plane(mode, &pool).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let open = |options: &std::fs::OpenOptions| {
+            let how = OpenHow::from(options.clone());
+            let open = Open::new(OpPath::new(&path).unwrap(), how);
+            block_on(&plane, plane.start(Some(0), open))
+        };
+        let mut options = File::options();
+        options.write(true).create_new(true);
+        std::io::Write::write_all(&mut open(&options).unwrap(), b"hello").unwrap();
+        let again = open(&options).unwrap_err();
+        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+        let mut options = File::options();
+        options.append(true);
+        std::io::Write::write_all(&mut open(&options).unwrap(), b" world").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"hello world");
+        assert_eq!(
+            plane.metrics().on_ring,
+            0,
+            "what cannot be read is not told a ring"
+        );
+    }
+    pool.close();
+}
+
 /// Places that a file does not have: behind what a number can say, and in a pipe.
 #[test]
 fn places_that_there_are_not() {

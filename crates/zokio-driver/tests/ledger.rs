@@ -211,6 +211,78 @@ fn writes_are_conserved_and_carried_out() {
 }
 
 /// A read that would wait for ever ends with its future.
+/// Begins `operation` and drops its future, and returns when it is over.
+fn begin_and_drop<O: Backends>(plane: &Arc<Plane>, pool: &Pool, operation: O) {
+    let op = plane.start(Some(0), operation);
+    assert_eq!(op.kind(), O::KIND);
+    drop(op);
+    pool.run_all();
+    settle(plane);
+    pool.run_all();
+}
+
+#[test]
+fn names_are_changed_though_nobody_waits_for_it() {
+    let _turn = TURN.lock().unwrap_or_else(|poison| poison.into_inner());
+    for mode in modes() {
+        let pool = Pool::held();
+        let plane = plane(mode, &pool).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let path = |name: &str| OpPath::new(&at(name)).unwrap();
+        std::fs::write(at("file"), b"x").unwrap();
+
+        begin_and_drop(&plane, &pool, Mkdir::new(path("dir"), 0o700));
+        assert!(at("dir").is_dir(), "{mode:?}");
+        begin_and_drop(&plane, &pool, Link::new(path("file"), path("dir/other")));
+        assert_eq!(std::fs::read(at("dir/other")).unwrap(), b"x");
+        begin_and_drop(&plane, &pool, Symlink::new(path("file"), path("soft")));
+        assert_eq!(std::fs::read_link(at("soft")).unwrap(), at("file"));
+        begin_and_drop(&plane, &pool, Rename::new(path("dir/other"), path("name")));
+        assert!(at("name").is_file() && !at("dir/other").exists());
+        begin_and_drop(&plane, &pool, Unlink::new(path("name")));
+        assert!(!at("name").exists());
+        begin_and_drop(&plane, &pool, Rmdir::new(path("dir")));
+        assert!(!at("dir").exists());
+    }
+}
+
+/// What an operation says whose thread goes away without running it.
+fn said_when_lost<T>(operation: impl Backends<Output = std::io::Result<T>>) -> String {
+    let pool = Pool::held();
+    let plane = plane(IoMode::Epoll, &pool).unwrap();
+    let mut op = plane.start(Some(0), operation);
+    assert!(poll_once(&mut op).is_pending());
+    pool.drop_all();
+    match poll_once(&mut op) {
+        Poll::Ready(result) => result.map(drop).unwrap_err().to_string(),
+        Poll::Pending => "it waits for ever".to_owned(),
+    }
+}
+
+#[test]
+fn an_operation_that_is_not_run_says_so() {
+    let _turn = TURN.lock().unwrap_or_else(|poison| poison.into_inner());
+    let dir = tempfile::tempdir().unwrap();
+    let path = || OpPath::new(&dir.path().join("name")).unwrap();
+    let file = Arc::new(File::create(dir.path().join("file")).unwrap());
+    let said = [
+        said_when_lost(Open::new(path(), OpenHow::creating())),
+        said_when_lost(Mkdir::new(path(), 0o700)),
+        said_when_lost(Link::new(path(), path())),
+        said_when_lost(Symlink::new(path(), path())),
+        said_when_lost(Rename::new(path(), path())),
+        said_when_lost(Unlink::new(path())),
+        said_when_lost(Rmdir::new(path())),
+        said_when_lost(Statx::new(path(), true)),
+        said_when_lost(Fsync::new(file.clone())),
+        said_when_lost(Fdatasync::new(file)),
+    ];
+    assert_eq!(said, ["background task failed"; 10]);
+    let left = std::fs::read_dir(dir.path()).unwrap().count();
+    assert_eq!(left, 1, "nothing was done");
+}
+
 #[test]
 fn reads_of_an_empty_pipe_are_cancelled() {
     let _turn = TURN.lock().unwrap_or_else(|poison| poison.into_inner());

@@ -184,3 +184,65 @@ pub fn initialised(buf: &impl IoBuf) -> &[u8] {
     // SAFETY: the trait promises that many initialised bytes there.
     unsafe { std::slice::from_raw_parts(buf.stable_ptr(), buf.bytes_len()) }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    /// A buffer's bytes stay where they are while it is moved.
+    fn stays<B: IoBuf>(buf: B, expected: &[u8]) -> B {
+        assert_eq!(initialised(&buf), expected);
+        let before = buf.stable_ptr();
+        let moved = Box::new(buf);
+        assert_eq!(moved.stable_ptr(), before);
+        let moved = *moved;
+        assert_eq!((moved.stable_ptr(), moved.bytes_len()), (before, 5));
+        moved
+    }
+
+    /// And bytes may be written there, up to the capacity.
+    fn takes<B: IoBufMut>(buf: B, expected: &[u8]) -> B {
+        let mut buf = stays(buf, expected);
+        assert_eq!(buf.stable_mut_ptr().cast_const(), buf.stable_ptr());
+        let (start, room) = (buf.stable_mut_ptr(), buf.bytes_capacity());
+        assert!(room >= 5);
+        // SAFETY: there is room for that many bytes, and all of them are initialised then.
+        unsafe {
+            start.write_bytes(b'x', room);
+            buf.set_init(room);
+        }
+        assert!(initialised(&buf).iter().all(|byte| *byte == b'x'));
+        buf
+    }
+
+    #[test]
+    fn buffers_that_can_be_read_stay_where_they_are() {
+        stays("hello", b"hello");
+        stays(&b"hello"[..], b"hello");
+        stays(String::from("hello"), b"hello");
+        stays(Bytes::from_static(b"hello"), b"hello");
+        stays(Bytes::from(b"hello".to_vec()), b"hello");
+    }
+
+    #[test]
+    fn buffers_that_can_be_written_to_do_so_too() {
+        let mut vec = Vec::with_capacity(9);
+        vec.extend_from_slice(b"hello");
+        let mut vec = takes(vec, b"hello");
+        assert!(vec.len() >= 9, "up to the capacity");
+        truncate(&mut vec, 3);
+        assert_eq!(vec, b"xxx");
+        truncate(&mut vec, 5);
+        assert_eq!(vec, b"xxx", "it is not made longer");
+
+        let mut bytes = BytesMut::with_capacity(9);
+        bytes.extend_from_slice(b"hello");
+        let mut bytes = takes(bytes, b"hello");
+        truncate(&mut bytes, 3);
+        assert_eq!(&bytes[..], b"xxx");
+
+        let mut fixed = takes(b"hello".to_vec().into_boxed_slice(), b"hello");
+        truncate(&mut fixed, 3);
+        assert_eq!(&fixed[..], b"xxxxx", "its length does not change");
+    }
+}

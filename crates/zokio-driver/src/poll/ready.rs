@@ -308,4 +308,50 @@ mod tests {
         assert_eq!(format!("{both:?}"), "READABLE | ERROR");
         assert_eq!(Interest::READABLE.remove(Interest::READABLE), None);
     }
+
+    #[test]
+    fn a_wait_is_ended_by_what_it_is_for_and_by_its_side_being_closed() {
+        let ends = |interest, ready| Ready::from_interest(interest).contains(ready);
+        assert!(ends(
+            Interest::READABLE,
+            Ready::READABLE | Ready::READ_CLOSED
+        ));
+        assert!(!ends(Interest::READABLE, Ready::WRITE_CLOSED));
+        assert!(ends(
+            Interest::WRITABLE,
+            Ready::WRITABLE | Ready::WRITE_CLOSED
+        ));
+        let mut interest = Interest::ERROR;
+        assert!(!ends(interest, Ready::READ_CLOSED));
+        interest |= Interest::READABLE;
+        assert!(ends(interest, Ready::ERROR | Ready::READABLE));
+        assert!(interest.is_error() && interest.is_readable() && !interest.is_writable());
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[test]
+    fn urgent_data_is_asked_for_and_ends_with_its_side() {
+        let ready = Ready::from_interest(Interest::PRIORITY);
+        assert!(ready.contains(Ready::PRIORITY | Ready::READ_CLOSED));
+        assert!(!ready.contains(Ready::READABLE));
+        assert!(Interest::PRIORITY.to_mio().is_priority());
+        // Errors come unasked, and something has to be asked for.
+        assert!(Interest::ERROR.to_mio().is_readable());
+    }
+
+    #[test]
+    fn closed_and_failed_are_told_apart_from_ready() {
+        let ready = Ready::WRITE_CLOSED | Ready::ERROR;
+        assert!(ready.is_write_closed() && ready.is_error());
+        assert!(!ready.is_read_closed() && !ready.is_readable() && !ready.is_priority());
+        let shown = format!("{ready:?}");
+        for part in [
+            "is_writable: true",
+            "is_write_closed: true",
+            "is_error: true",
+        ] {
+            assert!(shown.contains(part), "{shown}");
+        }
+        assert!(shown.contains("is_readable: false"), "{shown}");
+    }
 }
