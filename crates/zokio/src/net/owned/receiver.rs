@@ -164,6 +164,11 @@ source!(unix::OwnedReadHalf, UnixStream);
 /// Up to a limit it receives ahead of the caller. While it does, do not read from the stream in another
 /// way: bytes may be taken here and there. To write, give the receiver the owned half for reading.
 ///
+/// Dropped, it drops what was received ahead: nobody else has these bytes. Whoever goes on reading the
+/// socket by other means (the other half's `as_ref`, a copy of its descriptor) begins behind them.
+/// [`into_parts`](Self::into_parts) gives them back, with the socket. The socket is closed when the
+/// system has ended the request, which may be a moment after the drop.
+///
 /// # Examples
 /// ```
 /// use zokio::io::AsyncWriteExt;
