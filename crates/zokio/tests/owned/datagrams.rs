@@ -278,3 +278,46 @@ fn dropped_sends_leave_the_rest_in_the_batch() {
         }
     });
 }
+
+/// Without checksums the system takes no joined datagrams: they are sent one by one, and nobody sees
+/// that but by the number of calls.
+#[test]
+fn what_the_system_refuses_joined_is_sent_all_the_same() {
+    on_each(configs_for_sockets(), "udp refused joined", |_| async {
+        let near = socket().await;
+        leave_out_checksums(&near);
+        let (near, far) = (UdpLane::new(near).unwrap(), lane(true).await);
+        let splits = near.is_splitting();
+        let (mut out, mut room) = (SendBatch::new(), batch_for(&far, 5));
+        let mut expected = VecDeque::new();
+        for number in 0..200 {
+            let bytes = datagram(number, 100);
+            out.push(&bytes, far.local_addr().unwrap());
+            expected.push_back(bytes);
+        }
+        assert_eq!(near.send_many(&mut out).await.unwrap(), 200);
+        assert!(out.is_empty());
+        while !expected.is_empty() {
+            receive(&far, &mut expected, &mut room).await;
+        }
+        assert_eq!(near.is_splitting(), splits, "others may be joined again");
+    });
+}
+
+#[allow(unsafe_code)]
+fn leave_out_checksums(socket: &UdpSocket) {
+    let fd = std::os::fd::AsRawFd::as_raw_fd(socket);
+    let on: libc::c_int = 1;
+    // SAFETY: the system reads that number.
+    let result = unsafe {
+        let len = size_of_val(&on) as libc::socklen_t;
+        libc::setsockopt(
+            fd,
+            libc::SOL_SOCKET,
+            libc::SO_NO_CHECK,
+            (&raw const on).cast(),
+            len,
+        )
+    };
+    assert_eq!(result, 0);
+}

@@ -293,3 +293,26 @@ fn buffers_may_outlive_the_runtime() {
         books.close(&format!("{config:?}"));
     }
 }
+
+#[test]
+fn a_pool_says_what_it_has_and_its_buffers_are_the_callers() {
+    on_each(configs(), "pool", |config| async move {
+        let pool = BufferPool::new(3, 100);
+        assert_eq!((pool.count(), pool.size(), pool.lent()), (4, 100, 0));
+        assert!(!pool.is_on_ring() || config.has_ring());
+        let (mut far, near) = UnixStream::pair().unwrap();
+        let mut receiver = Receiver::new(near, &pool);
+        assert!(receiver.source().peer_addr().is_ok());
+        far.write_all(b"hello").await.unwrap();
+        let mut buffer = receiver.recv().await.unwrap().unwrap();
+        buffer[0] = b'j';
+        assert_eq!(buffer.as_ref(), b"jello");
+        assert_eq!((pool.lent(), pool.clone().lent()), (1, 1));
+        assert_eq!(format!("{buffer:?}"), "Buffer { len: 5 }");
+        assert!(format!("{pool:?}").contains("count: 4, size: 100, lent: 1"));
+        assert!(format!("{receiver:?}").contains("is_at_end: false"));
+        drop(far);
+        assert!(receiver.recv().await.unwrap().is_none());
+        assert!(format!("{receiver:?}").contains("is_at_end: true"));
+    });
+}
