@@ -17,8 +17,9 @@ use std::io;
 /// Waits for Ctrl-C.
 ///
 /// From the first poll on, Ctrl-C no longer ends the process by itself, also after the future was
-/// dropped: the program has taken it over. Signals that arrive before that poll are not seen; to miss
-/// none, poll it all the time, or keep a listener of the platform's module.
+/// dropped: the program has taken it over. On Unix, one that arrives after that and while nobody
+/// listens is kept for the next listener. To miss none elsewhere, poll it all the time, or keep a
+/// listener of the platform's module.
 ///
 /// # Errors
 /// If the handler cannot be installed.
