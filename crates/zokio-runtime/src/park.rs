@@ -113,24 +113,38 @@ impl WorkerPark {
         }
     }
 
+    /// Whether a paused clock may jump, as far as work goes that is under way.
+    fn may_jump(&self) -> bool {
+        self.clock.can_jump() && !self.driver.has_operations()
+    }
+
     /// With a paused clock and nothing else ready, moves the clock to the next timer. Returns
     /// whether the worker has something to do now.
     fn jump<S: WakeSink>(&mut self, sink: &mut S) -> bool {
-        // Asked before we look for wake-ups: work that holds the clock wakes first and lets go
-        // afterwards, so whoever finds the clock free finds the wake-up too.
-        let may_jump = self.clock.can_jump() && !self.driver.has_operations();
-        let mut counting = Counting { sink, count: 0 };
-        self.driver.poll(&mut counting);
-        self.fire(&mut counting);
-        // Acquire pairs with the release in `unpark`.
-        if counting.count > 0 || self.woken.swap(false, Ordering::Acquire) {
-            return true;
+        loop {
+            // Asked before we look for wake-ups: work that holds the clock wakes first and lets go
+            // afterwards, so whoever finds the clock free finds the wake-up too.
+            let may_jump = self.may_jump();
+            let mut counting = Counting { sink, count: 0 };
+            self.driver.poll(&mut counting);
+            self.fire(&mut counting);
+            // Acquire pairs with the release in `unpark`.
+            if counting.count > 0 || self.woken.swap(false, Ordering::Acquire) {
+                return true;
+            }
+            if may_jump {
+                let jumped = self.timers.as_ref().is_some_and(TimerHandle::jump_to_next);
+                if jumped {
+                    self.fire(sink);
+                }
+                return jumped;
+            }
+            // What held the clock ends the wait when it lets go. Unless it just did and nobody is
+            // woken by that: a request was pending, and now it is submitted and waits for others.
+            if !self.may_jump() {
+                return false;
+            }
         }
-        let jumped = may_jump && self.timers.as_ref().is_some_and(TimerHandle::jump_to_next);
-        if jumped {
-            self.fire(sink);
-        }
-        jumped
     }
 }
 
