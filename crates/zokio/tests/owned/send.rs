@@ -58,6 +58,33 @@ fn all_bytes_arrive_and_buffers_come_back() {
     });
 }
 
+/// Loopback hands the bytes to the receiver, which takes a copy.
+#[test]
+fn what_is_copied_after_all_is_soon_written_instead() {
+    const SENDS: usize = 30;
+    on_each(configs(), "send copied", |config| async move {
+        let (near, mut far) = connection().await;
+        let listener = zokio::spawn(async move {
+            let mut heard = Vec::new();
+            far.read_to_end(&mut heard).await.unwrap();
+            heard
+        });
+        let mut sender = ZcSender::new(near);
+        let mut bytes = pattern(100_000);
+        let expected = bytes.repeat(SENDS);
+        for _ in 0..SENDS {
+            let (result, back) = sender.send(bytes).await;
+            result.unwrap();
+            bytes = back;
+        }
+        let on_ring = sender.on_ring() as usize;
+        assert!(on_ring < SENDS / 2, "{on_ring} requests");
+        assert_eq!(on_ring > 0, config.has_ring());
+        drop(sender.into_inner().await.unwrap());
+        assert!(listener.await.unwrap() == expected);
+    });
+}
+
 #[test]
 fn the_error_comes_with_the_buffer() {
     on_each(configs(), "send error", |_| async {

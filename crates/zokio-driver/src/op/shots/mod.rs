@@ -38,7 +38,7 @@ pub use accept::AcceptMany;
 pub use queue::{End, Shot};
 pub use recv::RecvMany;
 pub use ring::ManyOnRing;
-pub use send::SendZc;
+pub use send::{SendZc, was_copied};
 
 use super::flying::Flying;
 use super::table::Row;

@@ -1,4 +1,4 @@
-//! Send from a buffer without copying it (`IORING_OP_SEND_ZC`, Linux 6.0).
+//! Send from a buffer without copying it (`IORING_OP_SEND_ZC`, Linux 6.2).
 //!
 //! There are two completions: the first brings the item, which is the result; the second, which is the
 //! last, says that the network needs the buffer no longer. Where the first is the last, nothing was
@@ -13,6 +13,18 @@ use std::sync::Arc;
 
 /// The completion is the second one.
 const IS_NOTIFICATION: u32 = 1 << 3;
+
+/// Asks that the second completion say whether bytes were copied after all. Linux 6.2; before, the
+/// request is refused.
+#[cfg(zokio_ring)]
+const REPORT_USAGE: u16 = 1 << 3;
+
+/// Whether the network could not read the bytes where they were, as the `result` of the last completion
+/// says: over loopback, or through a device that cannot gather.
+pub fn was_copied(result: i32) -> bool {
+    const COPIED: u32 = 1 << 31;
+    result as u32 == COPIED
+}
 
 /// Sends a part of a buffer.
 pub struct SendZc<B> {
@@ -57,7 +69,7 @@ impl<B: IoBuf> Multishot for SendZc<B> {
 mod ring {
     #![allow(unsafe_code)]
 
-    use super::SendZc;
+    use super::{REPORT_USAGE, SendZc};
     use crate::buf::{IoBuf, initialised};
     use crate::op::shots::ManyOnRing;
     use io_uring::{opcode, squeue, types};
@@ -73,6 +85,7 @@ mod ring {
             let socket = types::Fd(self.socket.as_fd().as_raw_fd());
             opcode::SendZc::new(socket, source.as_ptr(), len.min(crate::uring::COUNT_MAX))
                 .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL)
+                .zc_flags(REPORT_USAGE)
                 .build()
         }
     }

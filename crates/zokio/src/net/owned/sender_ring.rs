@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use zokio_driver::buf::IoBuf;
 use zokio_driver::op::net::is_unsupported;
-use zokio_driver::op::shots::{End, SendZc, Shot, Shots, arm};
+use zokio_driver::op::shots::{End, SendZc, Shot, Shots, arm, was_copied};
 
 /// The descriptor of a target, kept open.
 struct Kept<W>(Arc<W>);
@@ -21,10 +21,19 @@ impl<W: Target> AsFd for Kept<W> {
     }
 }
 
+/// After so many sends in a row that were copied after all, the rest is written: that costs less.
+const COPIED_MAX: u32 = 4;
+
+/// What came of a request.
+struct Ended {
+    result: i32,
+    was_copied: bool,
+}
+
 /// A request, whatever its buffer is.
 trait UnderWay: Send + Sync {
-    /// Waits for its end, and returns the result. None if it was not begun.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<i32>>;
+    /// Waits for its end. None if it was not begun.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ended>>;
 }
 
 struct Request<B: IoBuf> {
@@ -33,14 +42,21 @@ struct Request<B: IoBuf> {
 }
 
 impl<B: IoBuf> UnderWay for Request<B> {
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<i32>> {
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ended>> {
         loop {
-            match ready!(self.shots.poll_next(cx)) {
-                Shot::Item(result) => self.result = Some(result),
+            let (result, was_copied) = match ready!(self.shots.poll_next(cx)) {
+                Shot::Item(result) => {
+                    self.result = Some(result);
+                    continue;
+                }
                 Shot::End(End::NotBegun) => return Poll::Ready(None),
-                Shot::End(End::Kernel(last)) => return Poll::Ready(self.result.or(Some(last))),
-                Shot::End(End::Lost) => return Poll::Ready(Some(-libc::EIO)),
-            }
+                Shot::End(End::Kernel(last)) => match self.result {
+                    Some(result) => (result, was_copied(last)),
+                    None => (last, false),
+                },
+                Shot::End(End::Lost) => (-libc::EIO, false),
+            };
+            return Poll::Ready(Some(Ended { result, was_copied }));
         }
     }
 }
@@ -49,7 +65,9 @@ impl<B: IoBuf> UnderWay for Request<B> {
 pub(super) struct Sending {
     under_way: Option<Box<dyn UnderWay>>,
     count: u64,
-    /// There is no ring, or it does not take the request.
+    /// How many sends in a row were copied.
+    copied: u32,
+    /// There is no ring, or it does not take the request, or nothing is gained by it.
     is_given_up: bool,
 }
 
@@ -58,6 +76,7 @@ impl Sending {
         Self {
             under_way: None,
             count: 0,
+            copied: 0,
             is_given_up: false,
         }
     }
@@ -69,9 +88,12 @@ impl Sending {
     /// Waits for the end of the request that is under way, if one is, and returns its result.
     pub(super) async fn settle(&mut self) -> Option<i32> {
         let under_way = self.under_way.as_mut()?;
-        let result = poll_fn(|cx| under_way.poll_end(cx)).await;
+        let ended = poll_fn(|cx| under_way.poll_end(cx)).await;
         self.under_way = None;
-        result
+        let Ended { result, was_copied } = ended?;
+        self.copied = if was_copied { self.copied + 1 } else { 0 };
+        self.is_given_up |= self.copied >= COPIED_MAX;
+        Some(result)
     }
 
     /// Sends bytes of `buf` from `start` on. None if they are to be written.
