@@ -5,4 +5,4 @@ use zokio as rt;
 #[path = "same.rs"]
 mod same;
 
-pub(super) use same::{accept, datagrams, echo, file, proxy, receive, send};
+pub(super) use same::{accept, datagrams, echo, file, listen, proxy, receive, send, take};

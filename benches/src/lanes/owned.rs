@@ -1,13 +1,14 @@
 //! The lanes.
 
 use zokio::io::AsyncWriteExt;
+use zokio::net::UdpSocket;
 use zokio::net::owned::{
     BufferPool, Incoming, Receiver, RecvBatch, SendBatch, UdpLane, ZcSender, sendfile,
     splice_bidirectional,
 };
-use zokio::net::{TcpListener, TcpStream, UdpSocket};
 use zokio::runtime::{Builder, IoMode};
 
+use super::on_zokio::{listen, take};
 use super::peer::{Peer, payload};
 use super::{CHUNK, CHUNKS, CONNECTS, DATAGRAM, FLIGHT, FLIGHTS, MESSAGE, SENDERS, STREAMS};
 
@@ -24,18 +25,6 @@ where
         .expect("a runtime can be built");
     let task = runtime.spawn(program);
     runtime.block_on(task).expect("the program does not panic")
-}
-
-/// A listener, and the peer that connects to it.
-async fn listen(kind: &str) -> (TcpListener, Peer) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("it is bound");
-    (listener, Peer::spawn(kind, address))
-}
-
-async fn take(listener: &TcpListener) -> TcpStream {
-    let (stream, _) = listener.accept().await.expect("the peer connects");
-    stream
 }
 
 /// Takes connections that come in bursts.

@@ -22,13 +22,14 @@ where
 }
 
 /// A listener, and the peer that connects to it.
-async fn listen(kind: &str) -> (TcpListener, Peer) {
+pub(crate) async fn listen(kind: &str) -> (TcpListener, Peer) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     (listener, Peer::spawn(kind, address))
 }
 
-async fn take(listener: &TcpListener) -> TcpStream {
+/// The next connection of the peer.
+pub(crate) async fn take(listener: &TcpListener) -> TcpStream {
     let (stream, _) = listener.accept().await.expect("the peer connects");
     stream
 }
