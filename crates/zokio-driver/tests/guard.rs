@@ -11,9 +11,9 @@ use std::sync::{Arc, mpsc};
 use std::task::{Context, Waker};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use support::{Count, driver, wake_all};
+use support::{Count, driver, poll_io, wake_all};
 use zokio_base::park::Unpark;
-use zokio_driver::{Direction, DriverHandle, Interest, Registration, WorkerDriver};
+use zokio_driver::{DriverHandle, Interest, Registration, WorkerDriver};
 
 const FAR: Duration = Duration::from_secs(20);
 
@@ -43,11 +43,7 @@ impl Socket {
         let mut cx = Context::from_waker(&waker);
         let mut buf = [0; 64];
         let mut read = || (&self.near).read(&mut buf);
-        while self
-            .registration
-            .poll_io(&mut cx, Direction::Read, |_| Some(worker), &mut read)
-            .is_ready()
-        {}
+        while poll_io(&self.registration, &mut cx, worker, &mut read).is_ready() {}
     }
 }
 

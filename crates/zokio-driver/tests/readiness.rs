@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use support::{Count, driver, wake_all};
+use support::{Count, driver, poll_io, wake_all};
 use zokio_base::park::Unpark;
 use zokio_driver::{Direction, DriverHandle, Interest, Ready, Registration, WorkerDriver};
 
@@ -33,7 +33,7 @@ fn poll_read(
     mut stream: &UnixStream,
     buf: &mut [u8],
 ) -> Poll<std::io::Result<usize>> {
-    registration.poll_io(cx, Direction::Read, |_| Some(0), || stream.read(buf))
+    poll_io(registration, cx, 0, || stream.read(buf))
 }
 
 /// Parks until the count goes up.
@@ -218,16 +218,7 @@ fn any_thread_services_a_set_whose_worker_is_busy() {
     let (count, waker) = Count::new();
     let mut cx = Context::from_waker(&waker);
     let mut buf = [0; 8];
-    assert!(
-        registration
-            .poll_io(
-                &mut cx,
-                Direction::Read,
-                |_| Some(1),
-                || (&near).read(&mut buf)
-            )
-            .is_pending()
-    );
+    assert!(poll_io(&registration, &mut cx, 1, || (&near).read(&mut buf)).is_pending());
     far.write_all(b"x").unwrap();
     let handle = driver.handle.clone();
     let woken = std::thread::spawn(move || {

@@ -19,7 +19,7 @@
 //!    it, and one who was woken and sees that a buffer is free, or goes away, wakes the next. So nobody
 //!    waits because of somebody who was woken and has no use for the buffer, and a buffer that comes
 //!    back does not wake all.
-#![cfg_attr(not(target_os = "linux"), allow(dead_code))] // One half of this is for rings.
+#![cfg_attr(not(zokio_ring), allow(dead_code))] // One half of this is for rings.
 
 use crate::driver::DriverHandle;
 use std::collections::BTreeMap;

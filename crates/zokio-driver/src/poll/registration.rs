@@ -274,34 +274,6 @@ impl Registration {
         }
     }
 
-    /// Runs `operation` when the source is ready in `direction`, until it does not block.
-    ///
-    /// # Errors
-    /// What `operation` returns; as [`attach`](Self::attach); or that the driver is gone.
-    #[inline]
-    pub fn poll_io<R>(
-        &self,
-        cx: &mut Context<'_>,
-        direction: Direction,
-        worker: impl Fn(&DriverHandle) -> Option<usize>,
-        mut operation: impl FnMut() -> io::Result<R>,
-    ) -> Poll<io::Result<R>> {
-        loop {
-            let event = match ready!(self.poll_try(cx, direction)) {
-                Ok(event) => event,
-                Err(error) => return Poll::Ready(Err(error)),
-            };
-            match operation() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if let Err(error) = self.would_block(event, &worker) {
-                        return Poll::Ready(Err(error));
-                    }
-                }
-                result => return Poll::Ready(result),
-            }
-        }
-    }
-
     /// What is known to be ready of `interest`, without waiting.
     pub fn event(&self, interest: Interest) -> ReadyEvent {
         let mask = Ready::from_interest(interest);

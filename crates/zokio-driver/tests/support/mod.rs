@@ -1,11 +1,12 @@
 //! A driver with nothing around it: what the tests need of a runtime.
 #![allow(dead_code)] // Each test file uses a part.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker, ready};
 use zokio_base::park::Offload;
-use zokio_driver::{Driver, DriverOptions, IoMode};
+use zokio_driver::{Direction, Driver, DriverOptions, IoMode, Registration};
 
 /// Runs what would block on a thread of its own.
 pub(crate) struct Threads;
@@ -49,4 +50,22 @@ pub(crate) fn wake_all(sink: &mut Vec<Waker>) -> usize {
     let woken = sink.len();
     sink.drain(..).for_each(Waker::wake);
     woken
+}
+
+/// Runs `read` on `worker` when the source is ready, until it does not block.
+pub(crate) fn poll_io<R>(
+    registration: &Registration,
+    cx: &mut Context<'_>,
+    worker: usize,
+    mut read: impl FnMut() -> io::Result<R>,
+) -> Poll<io::Result<R>> {
+    loop {
+        let event = ready!(registration.poll_try(cx, Direction::Read))?;
+        match read() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                registration.would_block(event, |_| Some(worker))?;
+            }
+            result => return Poll::Ready(result),
+        }
+    }
 }

@@ -30,6 +30,7 @@ pub fn was_copied(result: i32) -> bool {
 pub struct SendZc<B> {
     /// Open until the last completion.
     socket: Arc<dyn AsFd + Send + Sync>,
+    #[cfg_attr(not(zokio_ring), allow(dead_code))] // Held, and read by a ring.
     buf: Arc<B>,
     /// Bytes before this one are not sent.
     start: usize,
