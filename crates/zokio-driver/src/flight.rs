@@ -217,23 +217,13 @@ impl<T> Flight<T> {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
+    use crate::testing::Woken;
     use std::sync::Arc;
-    use std::sync::atomic::AtomicUsize;
-    use std::task::Wake;
-
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
 
     #[test]
     fn a_waiter_is_woken_and_finds_the_outcome() {
         let flight = Flight::new();
-        let waker = Waker::from(Arc::new(Count::default()));
+        let waker = Waker::from(Arc::new(Woken::default()));
         // SAFETY: this test is the waiter and the finisher, each once.
         unsafe {
             assert!(flight.poll(&waker).is_pending());

@@ -29,6 +29,8 @@ mod guard;
 #[allow(unsafe_code)] // What a flight asks of its two parties.
 mod shown;
 mod sys;
+#[cfg(all(test, not(shuttle)))]
+mod testing;
 
 pub use driver::{
     Driver, DriverHandle, DriverMetrics, DriverOptions, DriverUnparker, WorkerDriver,

@@ -267,13 +267,18 @@ fn named_errors_are_the_same() {
     pool.close();
 }
 
+/// Both planes, or the one that there is.
+fn modes() -> impl Iterator<Item = IoMode> {
+    [IoMode::Epoll]
+        .into_iter()
+        .chain(has_ring().then_some(IoMode::Uring))
+}
+
 /// The standard library's options, which tell nobody what they say.
 #[test]
 fn options_of_the_standard_library_open_what_they_say() {
     let pool = Pool::running(1);
-    let mut modes = vec![IoMode::Epoll];
-    modes.extend(has_ring().then_some(IoMode::Uring));
-    for mode in modes {
+    for mode in modes() {
         let plane = plane(mode, &pool).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
@@ -304,9 +309,7 @@ fn options_of_the_standard_library_open_what_they_say() {
 #[test]
 fn places_that_there_are_not() {
     let pool = Pool::running(1);
-    let mut modes = vec![IoMode::Epoll];
-    modes.extend(has_ring().then_some(IoMode::Uring));
-    for mode in modes {
+    for mode in modes() {
         let plane = plane(mode, &pool).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
@@ -355,9 +358,7 @@ fn many_begun_together() {
     let bytes: Vec<u8> = (0..64 * 16_u32).map(|n| (n * 7 / 3) as u8).collect();
     std::fs::write(&path, &bytes).unwrap();
     let file = Arc::new(File::open(&path).unwrap());
-    let mut modes = vec![IoMode::Epoll];
-    modes.extend(has_ring().then_some(IoMode::Uring));
-    for mode in modes {
+    for mode in modes() {
         let plane = plane(mode, &pool).unwrap();
         let reads = (0..64).map(|n| {
             let buf = Vec::with_capacity(16);

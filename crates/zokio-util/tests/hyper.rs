@@ -18,6 +18,15 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
+/// A runtime whose clock stands.
+fn paused() -> Runtime {
+    Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap()
+}
+
 async fn echo(request: Request<Incoming>) -> Result<Response<Incoming>, Infallible> {
     Ok(Response::new(request.into_body()))
 }
@@ -134,12 +143,7 @@ fn a_foreign_sleep_is_set_anew() {
         }
     }
     impl hyper::rt::Sleep for Foreign {}
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    paused().block_on(async {
         let timer = Timer::new();
         let begin = timer.now();
         let mut sleep: Pin<Box<dyn hyper::rt::Sleep>> = Box::pin(Foreign);
@@ -151,12 +155,7 @@ fn a_foreign_sleep_is_set_anew() {
 
 #[test]
 fn the_timer_obeys_the_clock_of_the_runtime() {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    paused().block_on(async {
         let timer = Timer::new();
         let begin = timer.now();
         timer.sleep(Duration::from_secs(3_600)).await;

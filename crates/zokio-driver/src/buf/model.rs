@@ -7,11 +7,11 @@
 
 use super::group::Group;
 use super::{Available, Lease, Lent, Pool};
+use crate::testing::Woken;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use zokio_base::sync::{Mutex, model, thread};
 
 fn pool(count: usize, group: Option<Group>) -> Arc<Pool> {
@@ -32,22 +32,6 @@ fn with_kernel(count: usize) -> Arc<Pool> {
 fn receive(pool: &Arc<Pool>, byte: u8) -> Option<Lease> {
     let buffer = pool.group().receive(byte)?;
     Some(pool.lend(buffer, 1))
-}
-
-/// Somebody who waits for a buffer, and how often they were woken.
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-impl Woken {
-    fn count(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
 }
 
 fn poll(available: &mut Pin<Box<Available<'_>>>, by: &Arc<Woken>) -> Poll<()> {

@@ -334,21 +334,11 @@ impl Drop for Lease {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::Wake;
-
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
+    use crate::testing::Woken;
 
     /// Somebody who waits for a buffer.
     struct Waiter<'a> {
-        count: Arc<Count>,
+        count: Arc<Woken>,
         available: Pin<Box<Available<'a>>>,
     }
 
@@ -367,7 +357,7 @@ mod tests {
         }
 
         fn woken(&self) -> usize {
-            self.count.0.load(Ordering::SeqCst)
+            self.count.count()
         }
     }
 
@@ -447,7 +437,7 @@ mod tests {
         let before = std::mem::take(&mut waiters[0].count);
         assert!(!waiters[0].is_ready());
         drop(lease);
-        assert_eq!(before.0.load(Ordering::SeqCst), 0);
+        assert_eq!(before.count(), 0);
         assert_eq!(waiters.each_ref().map(Waiter::woken), [1, 0, 0]);
     }
 }

@@ -189,19 +189,10 @@ mod tests {
 #[cfg(all(test, loom))]
 mod model {
     use super::*;
+    use crate::testing::Woken;
     use std::sync::Arc;
-    use std::task::Wake;
     use zokio_base::sync::atomic::{AtomicUsize, Ordering};
     use zokio_base::sync::{model, thread};
-
-    #[derive(Default)]
-    struct Count(std::sync::atomic::AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        }
-    }
 
     /// The kernel's side: two items and the end. Returns how many came back.
     fn kernel(queue: &Queue<u32>) -> usize {
@@ -225,7 +216,7 @@ mod model {
             let queue = Arc::new(Queue::new(1));
             let side = queue.clone();
             let finisher = thread::spawn(move || kernel(&side));
-            let count = Arc::new(Count::default());
+            let count = Arc::new(Woken::default());
             let waker = Waker::from(count.clone());
             let (mut seen, mut is_waiting) = (0, false);
             for _ in 0..2 {
@@ -243,7 +234,7 @@ mod model {
             }
             assert_eq!(finisher.join().unwrap(), 0);
             if is_waiting {
-                assert_eq!(count.0.load(std::sync::atomic::Ordering::SeqCst), 1);
+                assert_eq!(count.count(), 1);
             }
             while let Poll::Ready(Shot::Item(item)) = queue.poll(&waker) {
                 assert_eq!(item, seen);

@@ -66,9 +66,10 @@ target!(unix::OwnedWriteHalf, UnixStream);
 ///
 /// Where there is a ring, a kernel of 6.2 or later and a TCP socket, long buffers are not copied: the
 /// network reads them where they are. Where it cannot (over loopback, or through a device that cannot
-/// gather), which the kernel tells after a few sends, the rest is written as by any write. A buffer comes back when the peer has acknowledged it, so that a
-/// single connection waits for a round trip with each: use long buffers, and many connections. Short
-/// ones are copied, which costs less.
+/// gather), which the kernel tells after a few sends, the rest is written as by any write.
+///
+/// A buffer comes back when the peer has acknowledged it, so that a single connection waits for a round
+/// trip with each: use long buffers, and many connections. Short ones are copied, which costs less.
 ///
 /// # Examples
 /// ```
