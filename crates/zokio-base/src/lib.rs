@@ -17,6 +17,7 @@
 pub mod atomic_waker;
 pub mod bits;
 pub mod clock;
+pub mod foreign;
 pub mod hash;
 pub mod list;
 pub mod pad;
