@@ -62,6 +62,7 @@ pub(crate) fn one(words: &[&str]) -> Result<(), String> {
         .parse()
         .map_err(|_| format!("not a number: {times}"))?;
     let mut list = scenarios();
+    list.append(&mut crate::scenarios());
     list.retain(|scenario| scenario.name == name);
     let scenario = list.pop().ok_or(format!("no scenario `{name}`"))?;
     let program = match runtime {

@@ -8,7 +8,9 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::{Outcome, cmd, compat, coverage, deny, fuzz, model, table, targets, tidy, tsan, wine};
+use crate::{
+    Outcome, asan, cmd, compat, coverage, deny, fuzz, model, table, targets, tidy, tsan, wine,
+};
 
 /// Tests counted over all runs.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +89,7 @@ pub(crate) fn full(args: &[String]) -> Outcome {
     steps.step("targets", |_| targets::run(&[]));
     steps.step("under wine", |_| wine::run(&[]));
     steps.step("tsan", |_| tsan::run(&[]));
+    steps.step("asan", |_| asan::run(&[]));
     steps.step("fuzz, 10 min each", |_| fuzz::run(&seconds(600)));
     steps.step("deny", |_| deny::run(&[]));
     steps.step("coverage", |_| coverage::run(&["--published".into()]));

@@ -15,6 +15,7 @@
 )]
 
 mod api;
+mod asan;
 mod bench;
 mod ci;
 mod cmd;
@@ -22,6 +23,7 @@ mod compat;
 mod coverage;
 mod deny;
 mod fuzz;
+mod instructions;
 mod meta;
 mod model;
 mod noring;
@@ -59,6 +61,9 @@ usage: cargo xtask COMMAND [OPTIONS]
   targets [TRIPLE..]     checks the workspace for macOS, Windows, FreeBSD and aarch64 Linux
   wine [ARGS..]          the tests built for Windows, under wine; arguments go to each test binary
   tsan                   the stress program under ThreadSanitizer
+  asan                   the stress program under AddressSanitizer
+  instructions --base REV [ROW..]
+                         each benchmark row's instructions beside those of an earlier commit; over 3 % more is an error
   noring [-p] CMD..      runs CMD with io_uring refused by seccomp (ENOSYS, or EPERM with -p)
 ";
 
@@ -82,6 +87,8 @@ fn main() -> ExitCode {
         "targets" => targets::run(rest),
         "wine" => wine::run(rest),
         "tsan" => tsan::run(rest),
+        "asan" => asan::run(rest),
+        "instructions" => instructions::run(rest),
         "noring" => noring::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

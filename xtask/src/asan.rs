@@ -1,0 +1,50 @@
+//! `cargo xtask asan`: the stress program under AddressSanitizer, which finds uses of freed memory,
+//! overruns, and what is never freed.
+//!
+//! The stable toolchain ships the sanitizer's runtime and needs no rebuilt standard library: memory
+//! that the standard library frees is seen because the allocator is the sanitizer's. The program runs
+//! on each plane of I/O. Arguments go to it (`--seconds 600`).
+
+use std::process::Command;
+use std::time::Instant;
+
+use crate::{Outcome, cmd, table};
+
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// Builds the stress program instrumented and runs it; arguments go to the program.
+pub(crate) fn run(args: &[String]) -> Outcome {
+    let folder = cmd::target_dir().join("asan");
+    let mut build = cmd::cargo(&[
+        "build",
+        "--quiet",
+        "--release",
+        "-p",
+        "zokio-stress",
+        // Build scripts and macros stay uninstrumented.
+        "--target",
+        TARGET,
+    ]);
+    build.env("CARGO_TARGET_DIR", &folder);
+    // The sanitizer is an unstable option of the stable compiler.
+    build.env("RUSTC_BOOTSTRAP", "1");
+    build.env(
+        "RUSTFLAGS",
+        "-Zsanitizer=address -Cdebug-assertions=on -Cforce-frame-pointers=yes",
+    );
+    cmd::run(build)?;
+    let mut rows = Vec::new();
+    for io in ["epoll", "auto"] {
+        let started = Instant::now();
+        let mut stress = Command::new(folder.join(TARGET).join("release/zokio-stress"));
+        stress.args(["--workers", "4"]).args(args);
+        stress.env("ZOKIO_IO", io);
+        stress.env("ASAN_OPTIONS", "detect_leaks=1:halt_on_error=1");
+        cmd::run(stress)?;
+        let seconds = format!("{:.0}", started.elapsed().as_secs_f64());
+        rows.push(vec![io.to_string(), seconds, "clean".to_string()]);
+    }
+    let heads = ["I/O", "seconds", "result"];
+    print!("{}", table::render(&heads, &rows));
+    Ok(())
+}
