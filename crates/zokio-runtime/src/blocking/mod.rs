@@ -1,8 +1,12 @@
 //! The blocking pool: threads for closures that block, for operations that have no other way, and
 //! for the workers themselves.
 //!
-//! `queue.rs` decides who runs what; `pool.rs` has the threads.
+//! `queue.rs` decides who runs what; `door.rs` knows who is inside, and lets nobody in any more at the
+//! end; `pool.rs` has the threads.
 
+mod door;
+#[cfg(all(test, loom))]
+mod model;
 pub(crate) mod pool;
 mod queue;
 #[cfg(all(test, not(any(loom, shuttle))))]

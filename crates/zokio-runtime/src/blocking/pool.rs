@@ -4,22 +4,26 @@
 //! A thread runs inside of the runtime's services and clock. It does not end while the kernel still
 //! works on requests that it submitted to a ring, since it would take them with it.
 //!
-//! Invariant: a thread is in `Roster::threads` from before it starts until it ends by itself; the
-//! shutdown waits until all have ended and then joins those that ended after it began.
+//! Invariants:
+//!
+//! 1. A thread has a place at the queue's door from before it starts until it ends by itself. The
+//!    shutdown waits until all have ended, then joins those that ended after it began. From then on
+//!    no thread starts, so no closure begins.
+//! 2. A job's end is told to those who hold its handle: it runs, or it is cancelled, or the caller
+//!    that submitted it gets an error. A caller never answers for a stranger's job.
 
-use super::queue::{Next, Queue, Seat, Submitted};
+use super::queue::{Next, Queue, Seat, Start, Submitted, Unserved};
 use super::{Blocking, HoldClock};
 use crate::handle::Inner;
 use crate::settings::Hook;
-use std::any::Any;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use zokio_base::clock;
+use zokio_base::foreign::contain;
 use zokio_base::hash::Map;
 use zokio_base::rand;
 use zokio_base::sync::thread::{self, JoinHandle as Thread};
-use zokio_base::sync::{Arc, Condvar, Mutex, OnceLock, Weak};
+use zokio_base::sync::{Arc, Mutex, OnceLock, Weak};
 use zokio_driver::uring::thread_in_flight;
 use zokio_task::{JoinHandle, Notified, Schedule, Shard, SpawnMeta, context};
 
@@ -76,9 +80,10 @@ impl Schedule for NeverWoken {
     }
 }
 
-/// The threads that live.
+/// The handles of the threads that live.
 #[derive(Debug, Default)]
 struct Roster {
+    /// None until the thread's starter has the handle.
     threads: Map<u64, Option<Thread<()>>>,
     next: u64,
     waited_for: bool,
@@ -92,7 +97,6 @@ pub(crate) struct Pool {
     options: PoolOptions,
     shard: Arc<Shard>,
     roster: Mutex<Roster>,
-    changed: Condvar,
     /// The runtime that the threads are inside of. Weak: threads hold it, not the pool.
     runtime: OnceLock<Weak<Inner>>,
 }
@@ -110,7 +114,6 @@ impl Pool {
             options,
             shard: Shard::new(Arc::new(NeverWoken), 0),
             roster: Mutex::new(Roster::default()),
-            changed: Condvar::new(),
             runtime: OnceLock::new(),
         }
     }
@@ -194,7 +197,7 @@ impl Pool {
         match self.queue.submit(self.home(), job, at_once) {
             Submitted::Taken => Ok(()),
             Submitted::Closed(job) => Err(Refused::Closed(job)),
-            Submitted::NeedThread { shard, job } => self.start(shard, job),
+            Submitted::NeedThread(start) => self.start(start),
         }
     }
 
@@ -208,75 +211,74 @@ impl Pool {
         }
     }
 
-    /// Starts a thread whose first job is `job`.
-    fn start(self: &Arc<Self>, shard: usize, job: Job) -> Result<(), Refused> {
-        let place = Place::take(self, !job.is_worker());
-        let number = place.number;
+    /// Starts the thread that the queue asks for.
+    fn start(self: &Arc<Self>, start: Start<Job>) -> Result<(), Refused> {
         // The job is fetched by the thread, so that it is not lost if there is none.
-        let first = Arc::new(Mutex::new(Some(job)));
-        // Foreign code, and names that the system refuses, may panic from here on.
+        let first = Arc::new(Mutex::new(Some(start)));
+        let number = self.roster.lock().expect_thread();
+        // Foreign code, and names that the system refuses, may panic.
+        let started = contain(|| self.spawn_thread(number, first.clone()))
+            .unwrap_or_else(|| Err(io::Error::other("the name for the thread panicked")));
+        match started {
+            Ok(thread) => {
+                self.roster.lock().keep_handle(number, thread);
+                Ok(())
+            }
+            Err(error) => {
+                self.roster.lock().end(number);
+                let start = first.lock().take().expect("no thread has fetched it");
+                self.without_thread(start, error)
+            }
+        }
+    }
+
+    fn spawn_thread(
+        self: &Arc<Self>,
+        number: u64,
+        first: Arc<Mutex<Option<Start<Job>>>>,
+    ) -> io::Result<Thread<()>> {
         let mut builder = thread::Builder::new().name((self.options.thread_name)());
         if let Some(bytes) = self.options.stack_size {
             builder = builder.stack_size(bytes);
         }
-        let started = {
-            let (pool, first) = (self.clone(), first.clone());
-            builder.spawn(move || {
-                if let Some(job) = { first.lock().take() } {
-                    pool.serve_thread(shard, job);
-                }
-                pool.leave(number);
-            })
-        };
-        match started {
-            Ok(thread) => {
-                place.keep();
-                if let Some(place) = self.roster.lock().threads.get_mut(&number) {
-                    *place = Some(thread);
-                }
-                Ok(())
+        let pool = self.clone();
+        builder.spawn(move || {
+            if let Some(start) = { first.lock().take() } {
+                pool.serve_thread(start);
             }
-            Err(error) => {
-                drop(place);
-                let job = first.lock().take().expect("no thread has fetched it");
-                self.without_thread(shard, job, error)
-            }
-        }
+            pool.roster.lock().end(number);
+            pool.queue.leave();
+        })
     }
 
-    /// The system gives no thread: the job waits for one of those that there are.
-    fn without_thread(
-        self: &Arc<Self>,
-        shard: usize,
-        job: Job,
-        error: io::Error,
-    ) -> Result<(), Refused> {
-        if job.is_worker() {
-            return Err(Refused::NoThread(job, error));
-        }
-        match self.queue.wait_for_thread(shard, job) {
-            Submitted::Taken => Ok(()),
-            Submitted::Closed(job) => Err(Refused::Closed(job)),
-            Submitted::NeedThread { job, .. } => Err(Refused::NoThread(job, error)),
+    /// The system gives no thread: jobs wait for those that there are. If there are none, nobody
+    /// would ever run them.
+    fn without_thread(&self, start: Start<Job>, error: io::Error) -> Result<(), Refused> {
+        let ended = self.queue.not_started(start);
+        // Their callers were told that the pool has them: their handles say that they are cancelled.
+        ended.others.into_iter().for_each(cancel);
+        match ended.own {
+            None => Ok(()),
+            Some(Unserved::NoThread(job)) => Err(Refused::NoThread(job, error)),
+            Some(Unserved::Closed(job)) => Err(Refused::Closed(job)),
         }
     }
 
     /// The life of a thread.
-    fn serve_thread(self: &Arc<Self>, shard: usize, first: Job) {
+    fn serve_thread(self: &Arc<Self>, start: Start<Job>) {
         let runtime = self.runtime.get().and_then(Weak::upgrade);
         let _services = runtime.clone().map(|runtime| context::enter(runtime));
         let _clock = runtime.as_ref().map(|runtime| runtime.clock.enter());
         MEMBER_OF.set(Arc::as_ptr(self).addr());
         if let Some(hook) = &self.options.on_start {
-            hook();
+            let _ = contain(|| hook());
         }
-        let seat = Seat::new(shard);
-        let mut job = first;
+        let seat = Seat::new(start.shard);
+        let mut job = start.job;
         loop {
             let is_worker = job.is_worker();
-            // Jobs catch their own panics; what escapes must not take the thread's place along.
-            let escaped = catch_unwind(AssertUnwindSafe(|| job.run()));
-            drop::<Result<(), Box<dyn Any + Send>>>(escaped);
+            // Jobs catch their own panics; one that escapes must not take the thread's place along.
+            let _ = contain(|| job.run());
             if is_worker && !self.queue.rejoin() {
                 break;
             }
@@ -289,18 +291,8 @@ impl Pool {
             }
         }
         if let Some(hook) = &self.options.on_stop {
-            hook();
+            let _ = contain(|| hook());
         }
-    }
-
-    fn leave(&self, number: u64) {
-        let mut roster = self.roster.lock();
-        let thread = roster.threads.remove(&number).flatten();
-        if roster.waited_for {
-            roster.ended.extend(thread);
-        }
-        drop(roster);
-        self.changed.notify_all();
     }
 
     /// Refuses new jobs and cancels closures that have not begun.
@@ -316,22 +308,11 @@ impl Pool {
         let own = usize::from(MEMBER_OF.get() == std::ptr::from_ref(self).addr());
         // A time that does not fit the clock never comes.
         let deadline = timeout.and_then(|timeout| clock::real_now().checked_add(timeout));
-        let mut roster = self.roster.lock();
-        roster.waited_for = true;
-        while roster.threads.len() > own {
-            roster = match (timeout, deadline) {
-                (Some(_), Some(deadline)) => {
-                    let left = deadline.saturating_duration_since(clock::real_now());
-                    if left.is_zero() {
-                        return;
-                    }
-                    self.changed.wait_timeout(roster, left).0
-                }
-                _ => self.changed.wait(roster),
-            };
+        self.roster.lock().waited_for = true;
+        if !self.queue.wait(own, deadline) {
+            return;
         }
-        let ended = std::mem::take(&mut roster.ended);
-        drop(roster);
+        let ended = std::mem::take(&mut self.roster.lock().ended);
         for thread in ended {
             // A thread that ended by a panic has nothing to tell any more.
             let _ = thread.join();
@@ -339,38 +320,26 @@ impl Pool {
     }
 }
 
-/// The place of a thread that is about to start. Given back when dropped: there is no thread then.
-struct Place<'a> {
-    pool: &'a Pool,
-    number: u64,
-    /// Whether the queue counts the thread.
-    is_counted: bool,
-}
+impl Roster {
+    /// A number for a thread that is about to start.
+    fn expect_thread(&mut self) -> u64 {
+        self.next += 1;
+        self.threads.insert(self.next, None);
+        self.next
+    }
 
-impl<'a> Place<'a> {
-    fn take(pool: &'a Pool, is_counted: bool) -> Self {
-        let mut roster = pool.roster.lock();
-        roster.next += 1;
-        let number = roster.next;
-        roster.threads.insert(number, None);
-        Self {
-            pool,
-            number,
-            is_counted,
+    /// Keeps the handle of a thread, unless it has ended already.
+    fn keep_handle(&mut self, number: u64, thread: Thread<()>) {
+        if let Some(place) = self.threads.get_mut(&number) {
+            *place = Some(thread);
         }
     }
 
-    /// The thread gives it back when it ends.
-    fn keep(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.pool.leave(self.number);
-        if self.is_counted {
-            self.pool.queue.uncount_thread();
+    /// The thread has ended, or was not started.
+    fn end(&mut self, number: u64) {
+        let thread = self.threads.remove(&number).flatten();
+        if self.waited_for {
+            self.ended.extend(thread);
         }
     }
 }

@@ -15,16 +15,21 @@
 //!    a job in its slot, or nothing (look around), and then unparks it. A thread whose time runs out
 //!    takes itself off the list, and if it is not on it any more it waits for that decision.
 //! 3. No job is stranded. A submitter stores `queued` and then loads every `idle` and tries to
-//!    count a thread (or, where the system gives none, looks whether any is counted); a thread
-//!    stores `idle`, or uncounts itself, and then loads every `queued`. All of these are
-//!    sequentially consistent, so at least one of the two sees the other.
+//!    count a thread; a thread stores `idle`, or uncounts itself, and then loads every `queued`.
+//!    All of these are sequentially consistent, so at least one of the two sees the other.
 //! 4. A thread that runs a job given with `at_once` is not counted, so that the workers, which are
 //!    such jobs, do not take room from closures. It counts itself again afterwards, if there is room.
-//! 5. After `close` no job is queued and no thread goes idle; the jobs that were queued are
+//! 5. After `close` no new job is queued and no thread goes idle; the jobs that were queued are
 //!    returned by `close`, or taken by threads before they end.
+//! 6. A thread is counted only while it has a place at the door (`door.rs`), also while it is about
+//!    to start. So the shutdown waits for whoever a queued job relies on, and after it nobody starts.
+//! 7. A caller that could not start a thread uncounts it and then looks at every queue. If no thread
+//!    is counted any more, it takes all jobs out: those that relied on its thread end here. A job
+//!    has a ticket, so that the caller tells its own job from those of strangers.
 
+use super::door::Door;
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use zokio_base::pad::CachePadded;
 use zokio_base::parker::{Parker, Unparker};
 use zokio_base::sync::atomic::{AtomicUsize, Ordering};
@@ -36,11 +41,67 @@ use zokio_base::sync::{Arc, Mutex};
 pub(crate) enum Submitted<J> {
     /// An idle thread has it, or it waits in a queue.
     Taken,
-    /// The caller starts a thread in this shard, with the job as its first. The thread is counted
-    /// already, unless the job was given with `at_once`.
-    NeedThread { shard: usize, job: J },
+    /// The caller starts a thread.
+    NeedThread(Start<J>),
     /// The pool is closed.
     Closed(J),
+}
+
+/// A thread that the caller is to start. It has a place at the door already, and is counted unless
+/// its job was given with `at_once`. If it cannot be started, the caller passes this to
+/// [`Queue::not_started`].
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Start<J> {
+    /// Where the thread belongs to.
+    pub(crate) shard: usize,
+    /// What it does first.
+    pub(crate) job: J,
+    whose: Whose,
+}
+
+/// Whose job the first one of a new thread is.
+#[derive(Debug, Clone, Copy)]
+enum Whose {
+    /// The caller's own, and it never waits in a queue.
+    OwnAtOnce,
+    /// The caller's own.
+    Own,
+    /// It waited in the queue as `first`. The caller's own one is in a queue as `own`, or somebody
+    /// has it.
+    Queued { first: Ticket, own: Option<Ticket> },
+}
+
+/// What becomes of the jobs, as a thread could not be started.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct NotStarted<J> {
+    /// The caller's own job, unless another thread has it or will have it.
+    pub(crate) own: Option<Unserved<J>>,
+    /// Jobs of other callers, who were told that these are taken. There is no thread for them.
+    pub(crate) others: Vec<J>,
+}
+
+/// A job that comes back to its caller.
+#[derive(Debug)]
+pub(crate) enum Unserved<J> {
+    /// There is no thread.
+    NoThread(J),
+    /// The pool is closed.
+    Closed(J),
+}
+
+/// Tells a queued job from all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ticket {
+    shard: usize,
+    number: u64,
+}
+
+#[derive(Debug)]
+struct Waiting<J> {
+    ticket: Ticket,
+    job: J,
 }
 
 /// What a thread does next.
@@ -63,7 +124,9 @@ struct Sleeper<J> {
 
 #[derive(Debug)]
 struct State<J> {
-    jobs: VecDeque<J>,
+    jobs: VecDeque<Waiting<J>>,
+    /// The number of the next ticket.
+    next_number: u64,
     sleepers: Vec<Sleeper<J>>,
     closed: bool,
 }
@@ -82,6 +145,7 @@ impl<J> Shard<J> {
             queued: AtomicUsize::new(0),
             state: Mutex::new(State {
                 jobs: VecDeque::new(),
+                next_number: 0,
                 sleepers: Vec::new(),
                 closed: false,
             }),
@@ -116,6 +180,7 @@ pub(crate) struct Queue<J> {
     /// Threads that run jobs, are about to, or idle (but see invariant 4).
     threads: AtomicUsize,
     limit: usize,
+    door: Door,
 }
 
 /// A thread's own part.
@@ -149,6 +214,7 @@ impl<J> Queue<J> {
                 .collect(),
             threads: AtomicUsize::new(0),
             limit,
+            door: Door::new(),
         }
     }
 
@@ -196,8 +262,15 @@ impl<J> Queue<J> {
         self.count_thread()
     }
 
-    /// A thread that was counted could not be started, or ends.
-    pub(crate) fn uncount_thread(&self) {
+    /// Whether one more thread may be counted.
+    fn has_room(&self) -> bool {
+        // Sequentially consistent: invariant 3.
+        self.threads.load(Ordering::SeqCst) < self.limit
+    }
+
+    /// A thread that was counted could not be started, or does not serve the queues any more. The
+    /// caller looks at the queues afterwards.
+    fn uncount_thread(&self) {
         // Sequentially consistent: invariant 3.
         self.threads.fetch_sub(1, Ordering::SeqCst);
     }
@@ -207,6 +280,11 @@ impl<J> Queue<J> {
         self.from(home)
             .filter(|shard| shard.has_idle())
             .find_map(|shard| shard.with(|state| state.sleepers.pop()))
+    }
+
+    /// Whether a job waits anywhere.
+    fn has_queued(&self) -> bool {
+        self.shards.iter().any(|shard| shard.has_queued())
     }
 
     /// Hands `job` to a thread, or says what the caller is to do with it. With `at_once` the limit
@@ -220,75 +298,160 @@ impl<J> Queue<J> {
             sleeper.unparker.unpark();
             if at_once {
                 self.uncount_thread();
-                return self.offer_room(home);
+                return self.offer_room(home, None);
             }
             return Submitted::Taken;
         }
-        if at_once || self.count_thread() {
-            return Submitted::NeedThread { shard: home, job };
+        if at_once || self.has_room() {
+            if !self.door.enter() {
+                return Submitted::Closed(job);
+            }
+            if at_once || self.count_thread() {
+                let whose = if at_once {
+                    Whose::OwnAtOnce
+                } else {
+                    Whose::Own
+                };
+                return Submitted::NeedThread(Start {
+                    shard: home,
+                    job,
+                    whose,
+                });
+            }
+            self.door.leave();
         }
         self.enqueue(home, job)
     }
 
     /// Every thread was busy and there were enough of them: the job waits.
     fn enqueue(&self, home: usize, job: J) -> Submitted<J> {
-        match self.queue_up(home, job) {
-            Some(submitted) => submitted,
-            None => self.offer_room(home),
-        }
-    }
-
-    /// There is room for a thread, but the system gives none, and the caller has uncounted it: the
-    /// job waits for a thread that there is. It comes back, as one that needs a thread and has none
-    /// counted, if there is none.
-    pub(crate) fn wait_for_thread(&self, home: usize, job: J) -> Submitted<J> {
-        if let Some(submitted) = self.queue_up(home, job) {
-            return submitted;
-        }
-        // Sequentially consistent: invariant 3. The last thread may have ended since we looked.
-        if self.threads.load(Ordering::SeqCst) == 0 {
-            let job = self.shards[home].with(|state| state.jobs.pop_back());
-            if let Some(job) = job {
-                return Submitted::NeedThread { shard: home, job };
-            }
-        }
-        Submitted::Taken
-    }
-
-    /// Puts `job` into the queue of `home`. None if it still is there and nobody was told.
-    fn queue_up(&self, home: usize, job: J) -> Option<Submitted<J>> {
-        let refused = self.shards[home].with(|state| {
-            if state.closed {
-                return Some(job);
-            }
-            state.jobs.push_back(job);
-            None
-        });
-        if let Some(job) = refused {
-            return Some(Submitted::Closed(job));
-        }
+        let own = match self.queue_up(home, job) {
+            Ok(ticket) => ticket,
+            Err(job) => return Submitted::Closed(job),
+        };
         // Invariant 3: a thread may have gone idle, or ended, since we looked.
-        let sleeper = self.take_sleeper(home)?;
-        sleeper.unparker.unpark();
-        Some(Submitted::Taken)
+        if let Some(sleeper) = self.take_sleeper(home) {
+            sleeper.unparker.unpark();
+            return Submitted::Taken;
+        }
+        self.offer_room(home, Some(own))
     }
 
-    /// There may be room for a thread: if a job waits, it gets one. Counting and finding no job
-    /// hides the room from others for a moment, so the queues are looked at again afterwards.
-    fn offer_room(&self, home: usize) -> Submitted<J> {
-        while self.from(home).any(Shard::has_queued) && self.count_thread() {
-            if let Some(job) = self.take_job(home) {
-                return Submitted::NeedThread { shard: home, job };
+    /// Puts `job` into the queue of `home`. It comes back if the pool is closed.
+    fn queue_up(&self, home: usize, job: J) -> Result<Ticket, J> {
+        self.shards[home].with(|state| {
+            if state.closed {
+                return Err(job);
+            }
+            let ticket = Ticket {
+                shard: home,
+                number: state.next_number,
+            };
+            state.next_number += 1;
+            state.jobs.push_back(Waiting { ticket, job });
+            Ok(ticket)
+        })
+    }
+
+    /// There may be room for a thread: if a job waits, it gets one. `own` is the caller's job.
+    fn offer_room(&self, home: usize, own: Option<Ticket>) -> Submitted<J> {
+        if !(self.has_queued() && self.has_room()) {
+            return Submitted::Taken;
+        }
+        if !self.door.enter_for_queued() {
+            // The shutdown has seen the pool empty, and threads look at the queues before they leave:
+            // no thread saw this job, and none will.
+            return match own.and_then(|own| self.take_back(own)) {
+                Some(job) => Submitted::Closed(job),
+                None => Submitted::Taken,
+            };
+        }
+        // Counting and finding no job hides the room from others for a moment, so the queues are
+        // looked at again afterwards, with the place still taken (invariant 6).
+        while self.has_queued() && self.count_thread() {
+            if let Some(first) = self.take_job(home) {
+                return Submitted::NeedThread(Start {
+                    shard: home,
+                    job: first.job,
+                    whose: Whose::Queued {
+                        first: first.ticket,
+                        own,
+                    },
+                });
             }
             self.uncount_thread();
         }
+        self.door.leave();
         Submitted::Taken
     }
 
-    fn take_job(&self, home: usize) -> Option<J> {
+    /// The thread of `start` cannot be started (invariant 7).
+    pub(crate) fn not_started(&self, start: Start<J>) -> NotStarted<J> {
+        let mut own = None;
+        let own_ticket = match start.whose {
+            Whose::OwnAtOnce => {
+                own = Some(Unserved::NoThread(start.job));
+                self.door.leave();
+                return NotStarted {
+                    own,
+                    others: Vec::new(),
+                };
+            }
+            Whose::Own => match self.queue_up(start.shard, start.job) {
+                Ok(ticket) => Some(ticket),
+                Err(job) => {
+                    own = Some(Unserved::Closed(job));
+                    None
+                }
+            },
+            Whose::Queued { first, own } => {
+                // Also if the pool is closed by now: a thread takes it, or it is taken out below.
+                let first_again = Waiting {
+                    ticket: first,
+                    job: start.job,
+                };
+                self.shards[first.shard].with(|state| state.jobs.push_front(first_again));
+                own
+            }
+        };
+        self.uncount_thread();
+        let mut others = Vec::new();
+        if let Some(sleeper) = self.take_sleeper(start.shard) {
+            sleeper.unparker.unpark();
+        // Sequentially consistent: invariant 3. A thread that is counted looks at the queues later.
+        } else if self.threads.load(Ordering::SeqCst) == 0 {
+            for waiting in self.take_all() {
+                if Some(waiting.ticket) == own_ticket {
+                    own = Some(Unserved::NoThread(waiting.job));
+                } else {
+                    others.push(waiting.job);
+                }
+            }
+        }
+        self.door.leave();
+        NotStarted { own, others }
+    }
+
+    fn take_job(&self, home: usize) -> Option<Waiting<J>> {
         self.from(home)
             .filter(|shard| shard.has_queued())
             .find_map(|shard| shard.with(|state| state.jobs.pop_front()))
+    }
+
+    /// Takes one job out of its queue, if it still is there.
+    fn take_back(&self, ticket: Ticket) -> Option<J> {
+        self.shards[ticket.shard].with(|state| {
+            let place = state.jobs.iter().rposition(|job| job.ticket == ticket)?;
+            state.jobs.remove(place).map(|waiting| waiting.job)
+        })
+    }
+
+    /// Takes all jobs out of all queues.
+    fn take_all(&self) -> Vec<Waiting<J>> {
+        let waiting = self.shards.iter().filter(|shard| shard.has_queued());
+        waiting
+            .flat_map(|shard| shard.with(|state| std::mem::take(&mut state.jobs)))
+            .collect()
     }
 
     /// What a thread does after a job. Waits for `keep_alive` at most, unless `may_end` says that the
@@ -300,14 +463,14 @@ impl<J> Queue<J> {
         may_end: impl Fn() -> bool,
     ) -> Next<J> {
         loop {
-            if let Some(job) = self.take_job(seat.shard) {
-                return Next::Run(job);
+            if let Some(waiting) = self.take_job(seat.shard) {
+                return Next::Run(waiting.job);
             }
             if !self.lie_down(seat) {
                 return self.end(seat);
             }
             // Invariant 3: a job may have been queued since we looked.
-            if self.from(seat.shard).any(Shard::has_queued) && self.get_up(seat) {
+            if self.has_queued() && self.get_up(seat) {
                 continue;
             }
             let woken = loop {
@@ -362,26 +525,41 @@ impl<J> Queue<J> {
     fn end(&self, seat: &Seat<J>) -> Next<J> {
         self.uncount_thread();
         // Invariant 3: a submitter may have found us counted, and queued its job.
-        while self.from(seat.shard).any(Shard::has_queued) && self.count_thread() {
-            if let Some(job) = self.take_job(seat.shard) {
-                return Next::Run(job);
+        while self.has_queued() && self.count_thread() {
+            if let Some(waiting) = self.take_job(seat.shard) {
+                return Next::Run(waiting.job);
             }
             self.uncount_thread();
         }
         Next::End
     }
 
+    /// A thread has ended: it will touch the queue no more. Called once for each one that was
+    /// started.
+    pub(crate) fn leave(&self) {
+        self.door.leave();
+    }
+
+    /// Waits until all threads but `own` have left, and lets nobody start another. False if
+    /// `deadline` came first. Call [`close`](Self::close) before.
+    pub(crate) fn wait(&self, own: usize, deadline: Option<Instant>) -> bool {
+        self.door.wait(own, deadline)
+    }
+
     /// Refuses new jobs, sends idle threads to their end, and returns the jobs that wait and for
     /// which `keep` is false. The others are left for the threads.
     pub(crate) fn close(&self, keep: impl Fn(&J) -> bool) -> Vec<J> {
+        // First of all: a thread for a new job that is let in from here on would not be expected.
+        self.door.close();
         let mut dropped = Vec::new();
         for shard in &self.shards {
             let sleepers = shard.with(|state| {
                 state.closed = true;
-                let (kept, rest): (VecDeque<J>, VecDeque<J>) =
-                    std::mem::take(&mut state.jobs).into_iter().partition(&keep);
+                let (kept, rest): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut state.jobs)
+                    .into_iter()
+                    .partition(|waiting: &Waiting<J>| keep(&waiting.job));
                 state.jobs = kept;
-                dropped.extend(rest);
+                dropped.extend(rest.into_iter().map(|waiting| waiting.job));
                 std::mem::take(&mut state.sleepers)
             });
             for sleeper in sleepers {
@@ -389,157 +567,6 @@ impl<J> Queue<J> {
             }
         }
         dropped
-    }
-}
-
-#[cfg(all(test, loom))]
-mod model {
-    use super::*;
-    use zokio_base::sync::{model, thread};
-
-    const LONG: Duration = Duration::from_secs(3600);
-
-    /// A thread of a pool: runs jobs to its end, and counts them.
-    fn serve(queue: &Queue<u32>, shard: usize, first: u32, ran: &AtomicUsize) {
-        let seat = Seat::new(shard);
-        let mut job = first;
-        loop {
-            ran.fetch_add(job as usize, Ordering::Relaxed);
-            match queue.next(&seat, LONG, || true) {
-                Next::Run(next) => job = next,
-                Next::End => return,
-            }
-        }
-    }
-
-    type Thread = thread::JoinHandle<()>;
-
-    fn submit(
-        queue: &Arc<Queue<u32>>,
-        home: usize,
-        job: u32,
-        ran: &Arc<AtomicUsize>,
-    ) -> Option<Thread> {
-        match queue.submit(home, job, false) {
-            Submitted::Taken => None,
-            Submitted::Closed(_) => panic!("nobody has closed the pool"),
-            Submitted::NeedThread { shard, job } => {
-                let (queue, ran) = (queue.clone(), ran.clone());
-                Some(thread::spawn(move || serve(&queue, shard, job, &ran)))
-            }
-        }
-    }
-
-    fn finish(queue: &Queue<u32>, threads: impl IntoIterator<Item = Option<Thread>>) {
-        assert!(queue.close(|_| true).is_empty());
-        for thread in threads.into_iter().flatten() {
-            thread.join().unwrap();
-        }
-        assert_eq!(queue.threads(), 0);
-    }
-
-    #[test]
-    fn every_job_runs_whether_its_thread_idles_or_not() {
-        model(|| {
-            let queue = Arc::new(Queue::new(1, 1));
-            let ran = Arc::new(AtomicUsize::new(0));
-            let first = submit(&queue, 0, 1, &ran);
-            let second = submit(&queue, 0, 10, &ran);
-            finish(&queue, [first, second]);
-            assert_eq!(ran.load(Ordering::Relaxed), 11);
-        });
-    }
-
-    #[test]
-    fn a_job_reaches_the_thread_of_another_shard() {
-        model(|| {
-            let queue = Arc::new(Queue::new(2, 1));
-            let ran = Arc::new(AtomicUsize::new(0));
-            let first = submit(&queue, 0, 1, &ran);
-            let second = submit(&queue, 1, 10, &ran);
-            finish(&queue, [first, second]);
-            assert_eq!(ran.load(Ordering::Relaxed), 11);
-        });
-    }
-
-    #[test]
-    fn two_submitters_and_one_thread() {
-        model(|| {
-            let queue = Arc::new(Queue::new(1, 1));
-            let ran = Arc::new(AtomicUsize::new(0));
-            let other = {
-                let (queue, ran) = (queue.clone(), ran.clone());
-                thread::spawn(move || submit(&queue, 0, 10, &ran))
-            };
-            let first = submit(&queue, 0, 1, &ran);
-            let second = other.join().unwrap();
-            finish(&queue, [first, second]);
-            assert_eq!(ran.load(Ordering::Relaxed), 11);
-        });
-    }
-
-    #[test]
-    fn a_job_that_gets_no_thread_of_its_own_runs_or_comes_back() {
-        model(|| {
-            let queue = Arc::new(Queue::new(1, 2));
-            let ran = Arc::new(AtomicUsize::new(0));
-            let Submitted::NeedThread { shard, job } = queue.submit(0, 1, false) else {
-                panic!("there is room")
-            };
-            let first = {
-                let (queue, ran) = (queue.clone(), ran.clone());
-                thread::spawn(move || {
-                    let seat = Seat::new(shard);
-                    let mut job = job;
-                    loop {
-                        ran.fetch_add(job as usize, Ordering::Relaxed);
-                        // It ends as soon as it finds nothing to do.
-                        match queue.next(&seat, Duration::ZERO, || true) {
-                            Next::Run(next) => job = next,
-                            Next::End => return,
-                        }
-                    }
-                })
-            };
-            let returned = match queue.wait_for_thread(0, 10) {
-                Submitted::Taken => 0,
-                Submitted::Closed(_) => panic!("nobody has closed the pool"),
-                Submitted::NeedThread { job, .. } => job as usize,
-            };
-            finish(&queue, [Some(first)]);
-            assert_eq!(ran.load(Ordering::Relaxed) + returned, 11);
-        });
-    }
-
-    #[test]
-    fn closing_against_submitting_loses_no_job() {
-        model(|| {
-            let queue = Arc::new(Queue::new(1, 1));
-            let ran = Arc::new(AtomicUsize::new(0));
-            let first = submit(&queue, 0, 1, &ran);
-            let other = {
-                let queue = queue.clone();
-                thread::spawn(move || match queue.submit(0, 10, false) {
-                    Submitted::Taken => (0, None),
-                    Submitted::Closed(job) => (job as usize, None),
-                    // Counted, and run here.
-                    Submitted::NeedThread { job, .. } => {
-                        queue.uncount_thread();
-                        (job as usize, None::<Thread>)
-                    }
-                })
-            };
-            let dropped: u32 = queue.close(|_| false).into_iter().sum();
-            let (returned, _) = other.join().unwrap();
-            if let Some(thread) = first {
-                thread.join().unwrap();
-            }
-            assert_eq!(
-                ran.load(Ordering::Relaxed) + returned + dropped as usize,
-                11
-            );
-            assert_eq!(queue.threads(), 0);
-        });
     }
 }
 
@@ -552,14 +579,22 @@ mod tests {
         let queue = Queue::new(2, 1);
         assert!(matches!(
             queue.submit(0, 1, false),
-            Submitted::NeedThread { shard: 0, job: 1 }
+            Submitted::NeedThread(Start {
+                shard: 0,
+                job: 1,
+                ..
+            })
         ));
         assert!(matches!(queue.submit(0, 2, false), Submitted::Taken));
         assert!(matches!(queue.submit(0, 3, false), Submitted::Taken));
         // What must run at once gets its thread nevertheless.
         assert!(matches!(
             queue.submit(1, 9, true),
-            Submitted::NeedThread { shard: 1, job: 9 }
+            Submitted::NeedThread(Start {
+                shard: 1,
+                job: 9,
+                ..
+            })
         ));
         let seat = Seat::new(0);
         assert!(matches!(
@@ -577,33 +612,69 @@ mod tests {
         assert_eq!(queue.threads(), 0);
     }
 
+    /// Submits a job that gets a thread of its own.
+    fn start(queue: &Queue<u32>, job: u32) -> Start<u32> {
+        match queue.submit(0, job, false) {
+            Submitted::NeedThread(start) => start,
+            other => panic!("there is room for a thread, but: {other:?}"),
+        }
+    }
+
     #[test]
     fn without_a_further_thread_jobs_wait_for_those_there_are() {
         let queue = Queue::new(1, 3);
         // There is none at all: it comes back, and is not counted.
-        assert!(matches!(
-            queue.wait_for_thread(0, 1),
-            Submitted::NeedThread { job: 1, .. }
-        ));
+        let failed = queue.not_started(start(&queue, 1));
+        assert!(matches!(failed.own, Some(Unserved::NoThread(1))));
         assert_eq!((queue.threads(), queue.queued()), (0, 0));
-        assert!(matches!(
-            queue.submit(0, 1, false),
-            Submitted::NeedThread { job: 1, .. }
-        ));
-        assert!(matches!(queue.wait_for_thread(0, 2), Submitted::Taken));
+        let _started = start(&queue, 1);
+        let failed = queue.not_started(start(&queue, 2));
+        assert!(failed.own.is_none() && failed.others.is_empty());
         assert_eq!((queue.threads(), queue.queued()), (1, 1));
-        // Who comes next tries to get a thread again.
-        assert!(matches!(
-            queue.submit(0, 3, false),
-            Submitted::NeedThread { job: 3, .. }
-        ));
+        // The next submitter tries to get a thread again.
+        let third = start(&queue, 3);
         let seat = Seat::new(0);
         assert!(matches!(
             queue.next(&seat, Duration::ZERO, || true),
             Next::Run(2)
         ));
         assert!(queue.close(|_| false).is_empty());
-        assert!(matches!(queue.wait_for_thread(0, 4), Submitted::Closed(4)));
+        let failed = queue.not_started(third);
+        assert!(matches!(failed.own, Some(Unserved::Closed(3))));
+    }
+
+    #[test]
+    fn a_job_that_relied_on_a_thread_that_did_not_start_ends_with_it() {
+        let queue = Queue::new(2, 1);
+        let first = start(&queue, 1);
+        // Told that they are taken: the one thread that there may be is about to start.
+        assert!(matches!(queue.submit(0, 2, false), Submitted::Taken));
+        assert!(matches!(queue.submit(1, 3, false), Submitted::Taken));
+        let failed = queue.not_started(first);
+        assert!(matches!(failed.own, Some(Unserved::NoThread(1))));
+        assert_eq!(failed.others, [2, 3]);
+        assert_eq!((queue.threads(), queue.queued()), (0, 0));
+        queue.close(|_| true);
+        assert!(queue.wait(0, None), "a place is left");
+    }
+
+    #[test]
+    fn a_caller_hears_of_its_own_job_also_if_it_was_to_start_a_thread_for_another() {
+        let queue = Queue::new(1, 1);
+        let first = start(&queue, 1);
+        // The caller of 2 is between its last look at the limit and its queueing.
+        let ticket = queue.queue_up(0, 7).unwrap();
+        queue.uncount_thread();
+        let own = queue.queue_up(0, 2).unwrap();
+        let Submitted::NeedThread(second) = queue.offer_room(0, Some(own)) else {
+            panic!("there is room for a thread")
+        };
+        assert_eq!(second.job, 7);
+        assert_ne!(ticket, own);
+        let failed = queue.not_started(second);
+        assert!(matches!(failed.own, Some(Unserved::NoThread(2))));
+        assert_eq!(failed.others, [7]);
+        drop(first);
     }
 
     #[test]
@@ -611,7 +682,7 @@ mod tests {
         let queue = Queue::new(1, 1);
         assert!(matches!(
             queue.submit(0, 1, false),
-            Submitted::NeedThread { job: 1, .. }
+            Submitted::NeedThread(Start { job: 1, .. })
         ));
         let comes = std::cell::Cell::new(Some(2));
         let next = queue.next(&Seat::new(0), Duration::ZERO, || {
@@ -628,7 +699,7 @@ mod tests {
         let queue = Queue::new(1, 1);
         assert!(matches!(
             queue.submit(0, 1, false),
-            Submitted::NeedThread { .. }
+            Submitted::NeedThread(_)
         ));
         for job in 2..6 {
             assert!(matches!(queue.submit(0, job, false), Submitted::Taken));
@@ -649,5 +720,21 @@ mod tests {
             Next::End
         ));
         assert_eq!(queue.threads(), 0);
+    }
+
+    #[test]
+    fn no_thread_starts_once_the_pool_was_seen_empty() {
+        let queue = Queue::new(1, 2);
+        assert!(queue.close(|_| true).is_empty());
+        assert!(queue.wait(0, None));
+        assert!(!queue.door.enter());
+        // A job that was queued while the shards were being closed comes back to its caller.
+        queue.shards[0].with(|state| state.closed = false);
+        let own = queue.queue_up(0, 5).unwrap();
+        assert!(matches!(
+            queue.offer_room(0, Some(own)),
+            Submitted::Closed(5)
+        ));
+        assert_eq!((queue.threads(), queue.queued()), (0, 0));
     }
 }

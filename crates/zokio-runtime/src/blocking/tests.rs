@@ -2,7 +2,8 @@
 #![allow(clippy::disallowed_methods)] // Tests meet runtimes from real threads, in real time.
 
 use crate::{Builder, Runtime};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::time::Duration;
 
@@ -138,4 +139,113 @@ fn a_closed_pool_is_an_error_for_those_who_ask() {
     drop(runtime);
     let error = crate::try_spawn_blocking(|| 8).unwrap_err();
     assert!(crate::is_rt_shutdown_err(&error));
+}
+
+#[test]
+fn no_closure_begins_after_the_runtime_was_dropped() {
+    for round in 0..1_500 {
+        let runtime = runtime(2);
+        let handle = runtime.handle().clone();
+        let is_dropped = Arc::new(AtomicBool::new(false));
+        let (ready, wait_ready) = mpsc::channel();
+        let submitter = {
+            let is_dropped = is_dropped.clone();
+            std::thread::spawn(move || {
+                ready.send(()).unwrap();
+                let jobs: Vec<_> = (0..4)
+                    .map(|_| {
+                        let is_dropped = is_dropped.clone();
+                        handle.spawn_blocking(move || is_dropped.load(Ordering::SeqCst))
+                    })
+                    .collect();
+                // Each of them ends, whatever the shutdown did to it.
+                let mut began_late = 0;
+                for job in jobs {
+                    let is_late = zokio_task::block_on::block_on(job).unwrap_or(false);
+                    began_late += usize::from(is_late);
+                }
+                began_late
+            })
+        };
+        wait_ready.recv().unwrap();
+        if round % 2 == 0 {
+            drop(runtime);
+        } else {
+            runtime.shutdown_timeout(Duration::from_secs(600));
+        }
+        is_dropped.store(true, Ordering::SeqCst);
+        assert_eq!(submitter.join().unwrap(), 0, "round {round}");
+    }
+}
+
+/// A runtime whose pool gets no thread, as no address space has room for such a stack.
+fn runtime_without_threads(limit: usize) -> Runtime {
+    Builder::new_current_thread()
+        .max_blocking_threads(limit)
+        .thread_stack_size(1 << 50)
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn a_caller_is_told_that_there_is_no_thread() {
+    let runtime = runtime_without_threads(4);
+    let told = catch_unwind(AssertUnwindSafe(|| runtime.spawn_blocking(|| ())));
+    let message = *told.unwrap_err().downcast::<String>().unwrap();
+    assert!(
+        message.starts_with("OS can't spawn worker thread"),
+        "{message}"
+    );
+    assert_eq!(runtime.metrics().blocking_queue_depth(), 0);
+}
+
+#[test]
+fn every_handle_ends_where_the_system_gives_no_thread() {
+    let (mut told, mut cancelled) = (0, 0);
+    for _ in 0..300 {
+        let runtime = runtime_without_threads(1);
+        let callers: Vec<_> = (0..3)
+            .map(|_| {
+                let handle = runtime.handle().clone();
+                std::thread::spawn(move || {
+                    catch_unwind(AssertUnwindSafe(|| handle.spawn_blocking(|| ()))).map(|job| {
+                        let error = zokio_task::block_on::block_on(job).unwrap_err();
+                        assert!(error.is_cancelled());
+                    })
+                })
+            })
+            .collect();
+        for caller in callers {
+            match caller.join().unwrap() {
+                Ok(()) => cancelled += 1,
+                Err(_) => told += 1,
+            }
+        }
+        assert_eq!(runtime.metrics().blocking_queue_depth(), 0);
+        assert_eq!(runtime.metrics().num_blocking_threads(), 0);
+    }
+    assert_eq!(told + cancelled, 900);
+    assert!(told >= 300, "the first caller of a round is told: {told}");
+}
+
+#[test]
+fn user_code_that_panics_costs_no_thread_and_no_job() {
+    let is_bad = Arc::new(AtomicBool::new(true));
+    let names_badly = is_bad.clone();
+    let runtime = Builder::new_current_thread()
+        .max_blocking_threads(1)
+        .thread_name_fn(move || {
+            assert!(!names_badly.load(Ordering::SeqCst), "expected");
+            "fine".into()
+        })
+        .on_thread_start(|| panic!("expected"))
+        .on_thread_stop(|| panic!("expected"))
+        .build()
+        .unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| runtime.spawn_blocking(|| 1))).is_err());
+    assert_eq!(runtime.metrics().num_blocking_threads(), 0);
+    is_bad.store(false, Ordering::SeqCst);
+    assert_eq!(runtime.block_on(runtime.spawn_blocking(|| 2)).unwrap(), 2);
+    // Returns, though the thread's last hook panics.
+    drop(runtime);
 }
