@@ -2,6 +2,7 @@
 //!
 //! - [`storm`](mod@storm): real threads, real sockets, the public API, a bounded time.
 //! - [`soak`](mod@soak): a mixed load for minutes or days, during which memory and descriptors stay flat.
+//! - [`endings`](mod@endings): short runtimes whose tasks block, each ended at another moment.
 //! - `schedules`, under `--cfg shuttle`: the scheduler under many random schedules of a smaller
 //!   program, one thread at a time, so that a failure can be replayed.
 
@@ -13,6 +14,8 @@
 
 #[cfg(not(shuttle))]
 mod blocking;
+#[cfg(not(shuttle))]
+pub mod endings;
 #[cfg(not(shuttle))]
 mod families;
 #[cfg(all(test, shuttle))]

@@ -2,6 +2,8 @@
 //!
 //! Runs storms of two seconds until the time is over, each with the next seed.
 //!
+//! `zokio-stress --endings [--seconds N] [--seed N]` builds and ends short runtimes instead.
+//!
 //! `zokio-stress --soak [--seconds N] [--seed N]` is the soak instead, half of the time with a ring and
 //! half without: five minutes, unless told otherwise here or by `ZOKIO_SOAK_SECONDS`.
 
@@ -17,13 +19,17 @@ use zokio_stress::{Options, storm};
 
 fn main() -> ExitCode {
     let (mut seconds, mut seed, mut workers, mut sockets) = (None, 1u64, 4u64, true);
-    let mut is_soak = false;
+    let (mut is_soak, mut is_endings) = (false, false);
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let target = match arg.as_str() {
             "--seconds" => seconds.insert(0),
             "--soak" => {
                 is_soak = true;
+                continue;
+            }
+            "--endings" => {
+                is_endings = true;
                 continue;
             }
             "--seed" => &mut seed,
@@ -47,6 +53,11 @@ fn main() -> ExitCode {
         return run_soak(seconds, seed);
     }
     let seconds = seconds.unwrap_or(10);
+    if is_endings {
+        let sum = zokio_stress::endings::endings(seed, Duration::from_secs(seconds));
+        println!("seed {seed}: {sum:?}");
+        return ExitCode::SUCCESS;
+    }
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(seconds) {
         let options = Options {

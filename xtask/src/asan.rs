@@ -3,7 +3,7 @@
 //!
 //! The stable toolchain ships the sanitizer's runtime and needs no rebuilt standard library: memory
 //! that the standard library frees is seen because the allocator is the sanitizer's. The program runs
-//! on each plane of I/O. Arguments go to it (`--seconds 600`).
+//! on each plane of I/O, its storm and its endings. Arguments go to it (`--seconds 600`).
 
 use std::process::Command;
 use std::time::Instant;
@@ -34,17 +34,18 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     );
     cmd::run(build)?;
     let mut rows = Vec::new();
-    for io in ["epoll", "auto"] {
+    let programs: [&[&str]; 2] = [&["--workers", "4"], &["--endings"]];
+    for (program, io) in programs.iter().flat_map(|p| [(p, "epoll"), (p, "auto")]) {
         let started = Instant::now();
         let mut stress = Command::new(folder.join(TARGET).join("release/zokio-stress"));
-        stress.args(["--workers", "4"]).args(args);
+        stress.args(*program).args(args);
         stress.env("ZOKIO_IO", io);
         stress.env("ASAN_OPTIONS", "detect_leaks=1:halt_on_error=1");
         cmd::run(stress)?;
         let seconds = format!("{:.0}", started.elapsed().as_secs_f64());
-        rows.push(vec![io.to_string(), seconds, "clean".to_string()]);
+        rows.push(vec![program.join(" "), io.into(), seconds, "clean".into()]);
     }
-    let heads = ["I/O", "seconds", "result"];
+    let heads = ["program", "I/O", "seconds", "result"];
     print!("{}", table::render(&heads, &rows));
     Ok(())
 }

@@ -18,8 +18,8 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 const FLAGS: &str = "-Zsanitizer=thread -Zexternal-clangrt -Clinker=clang-22 \
                      -Clink-arg=-fsanitize=thread --cfg zokio_tsan";
 
-/// Worker threads of the runs.
-const WORKERS: &[&str] = &["2", "5"];
+/// What is run: storms with few workers and with many, and runtimes that end at any moment.
+const PROGRAMS: &[&[&str]] = &[&["--workers", "2"], &["--workers", "5"], &["--endings"]];
 
 /// Makes reports readable, and suppressions by name possible.
 const SYMBOLIZER: &str = "/usr/bin/llvm-symbolizer-22";
@@ -52,20 +52,20 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     cmd::run(build)?;
     let mut rows = Vec::new();
     for io in ["epoll", "auto"] {
-        for workers in WORKERS {
+        for program in PROGRAMS {
             let started = Instant::now();
             let mut stress = Command::new(folder.join(TARGET).join("debug/zokio-stress"));
-            stress.args(["--workers", workers]).args(args);
+            stress.args(*program).args(args);
             stress.env("ZOKIO_IO", io);
             stress.env("TSAN_OPTIONS", options());
             cmd::run(stress)?;
             let seconds = format!("{:.0}", started.elapsed().as_secs_f64());
-            rows.push(vec![io.into(), (*workers).into(), seconds, "clean".into()]);
+            rows.push(vec![io.into(), program.join(" "), seconds, "clean".into()]);
         }
     }
     print!(
         "{}",
-        table::render(&["I/O", "workers", "seconds", "result"], &rows)
+        table::render(&["I/O", "program", "seconds", "result"], &rows)
     );
     Ok(())
 }
