@@ -2,6 +2,7 @@
 
 mod extra;
 mod histograms;
+mod own;
 
 use crate::blocking::pool::{Pool, PoolOptions};
 use crate::blocking::{Host, PoolOffload};
@@ -19,7 +20,7 @@ use zokio_base::pad::CachePadded;
 use zokio_base::sync::{Arc, OnceLock};
 use zokio_driver::{Driver, DriverOptions, IoMode};
 use zokio_sched::{Scheduler, StallReport};
-use zokio_time::TimerHandle;
+use zokio_time::{TIMER_FLOOR, TimerHandle};
 
 /// How many threads may run closures that block, unless the builder says otherwise.
 const MAX_BLOCKING_THREADS: usize = 512;
@@ -49,6 +50,7 @@ pub struct Builder {
     enable_io: bool,
     enable_time: bool,
     start_paused: bool,
+    timer_floor: Duration,
     worker_threads: Option<usize>,
     max_blocking_threads: usize,
     keep_alive: Duration,
@@ -69,6 +71,7 @@ impl fmt::Debug for Builder {
             .field("worker_threads", &self.worker_threads)
             .field("max_blocking_threads", &self.max_blocking_threads)
             .field("io_mode", &self.io_mode)
+            .field("timer_floor", &self.timer_floor)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
@@ -105,6 +108,7 @@ impl Builder {
             enable_io: false,
             enable_time: false,
             start_paused: false,
+            timer_floor: TIMER_FLOOR,
             worker_threads: None,
             max_blocking_threads: MAX_BLOCKING_THREADS,
             keep_alive: THREAD_KEEP_ALIVE,
@@ -566,6 +570,7 @@ impl Builder {
                 workers,
                 clock.clone(),
                 self.kind == Kind::CurrentThread,
+                self.timer_floor,
                 unpark,
             )
         });

@@ -12,6 +12,12 @@ use zokio_base::rand;
 use zokio_base::sync::Arc;
 use zokio_task::context;
 
+/// How soon a sleep may end, unless the runtime is built with another time.
+///
+/// Loops over shorter sleeps would keep a processor busy with nothing else. It is about what the
+/// kernel allows itself to be late by (50 us of timer slack), and one slot of the wheel.
+pub const TIMER_FLOOR: Duration = Duration::from_micros(64);
+
 struct Group {
     /// One for each worker. Each counts its own references, so that timers of different workers do
     /// not meet on one counter.
@@ -36,7 +42,7 @@ impl TimerHandle {
     /// Timers for `shard_count` workers that go by `clock`. `unpark(i)` ends the wait of worker `i`; it
     /// may be called from any thread, with no lock held, and must not own the runtime. If the clock
     /// is to start paused, pause it first. `may_pause` says whether tasks may pause the clock: true
-    /// on a current-thread runtime.
+    /// on a current-thread runtime. No sleep is shorter than `floor`.
     ///
     /// # Panics
     /// If `shard_count` is zero.
@@ -44,10 +50,11 @@ impl TimerHandle {
         shard_count: usize,
         clock: Clock,
         may_pause: bool,
+        floor: Duration,
         unpark: Arc<dyn Fn(usize) + Send + Sync>,
     ) -> Self {
         assert!(shard_count > 0, "a runtime has at least one worker");
-        let source = Arc::new(TimeSource::new(clock));
+        let source = Arc::new(TimeSource::new(clock, floor));
         let shard = |index| {
             let unpark: Unpark = unpark.clone();
             Arc::new(CachePadded::new(Shard::new(index, source.clone(), unpark)))
@@ -141,8 +148,8 @@ impl TimerHandle {
         source.clock.advance(Duration::from_nanos(by))
     }
 
-    /// Closes all shards and hands every waker to `sink`. A timer that was waiting counts as fired;
-    /// one that is polled for the first time afterwards panics.
+    /// Closes all shards and hands every waker to `sink`. From then on no timer fires: one that is
+    /// polled before its deadline panics, whether or not it was polled before.
     pub fn shutdown<S: WakeSink>(&self, sink: &mut S) {
         for shard in &self.0.shards {
             shard.shutdown(sink);

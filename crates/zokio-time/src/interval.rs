@@ -1,6 +1,7 @@
 //! [`interval`] and [`interval_at`].
 
 use crate::instant::Instant;
+use crate::shard::DueAtOnce;
 use crate::timer::Timer;
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
@@ -10,10 +11,18 @@ use zokio_task::coop;
 /// A tick that is seen later than this was missed, and [`MissedTickBehavior`] decides what follows.
 const MISSED_AFTER: Duration = Duration::from_millis(5);
 
+/// A tick whose time has passed comes at once: the first one, and those that catch up. How many there
+/// are is bounded by the period. A tick that has to be waited for obeys the floor of sleeps.
+const DUE: DueAtOnce = DueAtOnce::Passed;
+
 /// Ticks every `period`, the first time at once.
+///
+/// With a period below the shortest sleep (64 µs, see [`sleep`](crate::sleep())) ticks come in
+/// groups: those that were due during a sleep follow it at once.
 ///
 /// # Panics
 /// If `period` is zero; outside of a runtime, and in a runtime that was built without timers.
+/// [`tick`](Interval::tick) panics if its runtime has ended and the tick is not due.
 ///
 /// # Examples
 /// ```
@@ -139,7 +148,7 @@ impl Interval {
     /// nobody is woken until it is called again.
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
         let unit = ready!(coop::poll_proceed(cx));
-        ready!(self.timer.poll(cx));
+        ready!(self.timer.poll(cx, DUE));
         unit.made_progress();
         let due = self.timer.deadline();
         let now = self.timer.now();
@@ -148,7 +157,7 @@ impl Interval {
         } else {
             due.later(self.period)
         };
-        self.timer.reset(next);
+        self.timer.reset(next, DUE);
         Poll::Ready(due)
     }
 
@@ -172,17 +181,17 @@ impl Interval {
 
     /// Has the next tick come at once.
     pub fn reset_immediately(&mut self) {
-        self.timer.reset(self.timer.now());
+        self.timer.reset(self.timer.now(), DUE);
     }
 
     /// Has the next tick come `after` from now.
     pub fn reset_after(&mut self, after: Duration) {
-        self.timer.reset(self.timer.now().later(after));
+        self.timer.reset(self.timer.now().later(after), DUE);
     }
 
     /// Has the next tick come at `deadline`, and the others at multiples of the period from there.
     pub fn reset_at(&mut self, deadline: Instant) {
-        self.timer.reset(deadline);
+        self.timer.reset(deadline, DUE);
     }
 
     /// What happens after missed ticks.

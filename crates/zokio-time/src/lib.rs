@@ -60,7 +60,7 @@ mod wheel;
 #[doc(hidden)]
 pub use wheel::fuzz;
 
-pub use handle::TimerHandle;
+pub use handle::{TIMER_FLOOR, TimerHandle};
 pub use instant::Instant;
 pub use interval::{Interval, MissedTickBehavior, interval, interval_at};
 pub use pause::{advance, pause, resume};

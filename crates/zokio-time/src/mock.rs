@@ -1,6 +1,6 @@
 //! A runtime of one thread and one future, for tests: the worker's turn that `lib.rs` describes.
 
-use crate::TimerHandle;
+use crate::{TIMER_FLOOR, TimerHandle};
 use std::any::Any;
 use std::future::Future;
 use std::pin::pin;
@@ -67,7 +67,7 @@ impl Runtime {
         let parker = Parker::new();
         let unparker = parker.unparker();
         let unpark = Arc::new(move |_| unparker.unpark());
-        let timers = TimerHandle::new(1, clock.clone(), may_pause, unpark);
+        let timers = TimerHandle::new(1, clock.clone(), may_pause, TIMER_FLOOR, unpark);
         Self {
             clock,
             handle: Arc::new(Handle(Some(timers.clone()).filter(|_| has_timers))),

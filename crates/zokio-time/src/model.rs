@@ -2,9 +2,10 @@
 //!
 //! Time stands still in them: a "deadline" is a number that the model's worker compares.
 
-use crate::shard::{Shard, TimeSource, Unpark};
+use crate::shard::{Entry, Shard, TimeSource, Unpark};
 use std::sync::Arc;
 use std::task::{Wake, Waker};
+use std::time::Duration;
 use zokio_base::clock::Clock;
 use zokio_base::slab::Key;
 use zokio_base::sync::atomic::{AtomicUsize, Ordering};
@@ -29,7 +30,7 @@ const HOUR: u64 = 3_600_000_000_000;
 fn shard(unpark: Unpark) -> Arc<Shard> {
     Arc::new(Shard::new(
         0,
-        Arc::new(TimeSource::new(Clock::new())),
+        Arc::new(TimeSource::new(Clock::new(), Duration::ZERO)),
         unpark,
     ))
 }
@@ -92,7 +93,7 @@ fn a_changed_waker_is_not_forgotten() {
         let key: Key = shard.insert(HOUR, old).unwrap();
         let other = shard.clone();
         let worker = thread::spawn(move || fire(&other, HOUR));
-        let pending = shard.update(key, &new);
+        let pending = shard.update(key, &new) == Entry::Waiting;
         assert_eq!(worker.join().unwrap(), 1);
         assert_eq!(count.0.load(Ordering::Relaxed), usize::from(pending));
     });
@@ -124,20 +125,99 @@ fn an_earlier_timer_is_not_overslept() {
     });
 }
 
+fn shut_down(shard: &Shard) {
+    let mut left: Vec<Waker> = Vec::new();
+    shard.shutdown(&mut left);
+    left.into_iter().for_each(Waker::wake);
+}
+
+/// The end against a poll that registers: whoever got in is woken, and learns of the end by its next
+/// poll. It never looks as if it had fired.
 #[test]
-fn shutdown_wakes_what_was_inserted_and_refuses_the_rest() {
+fn shutdown_against_a_first_poll() {
     model(|| {
         let shard = quiet();
         let (count, waker) = counter();
         let other = shard.clone();
-        let inserter = thread::spawn(move || other.insert(HOUR, waker).is_ok());
-        let mut left: Vec<Waker> = Vec::new();
-        shard.shutdown(&mut left);
-        left.into_iter().for_each(Waker::wake);
-        let inserted = inserter.join().unwrap();
-        assert_eq!(count.0.load(Ordering::Relaxed), usize::from(inserted));
+        let timer = thread::spawn(move || other.insert(HOUR, waker));
+        shut_down(&shard);
+        let inserted = timer.join().unwrap();
+        assert_eq!(
+            count.0.load(Ordering::Relaxed),
+            usize::from(inserted.is_ok())
+        );
         assert_eq!(Arc::strong_count(&count), 1);
-        assert_eq!(shard.len(), 0);
+        if let Ok(key) = inserted {
+            let (_again, waker) = counter();
+            assert!(shard.is_waiting(key));
+            assert_eq!(shard.update(key, &waker), Entry::Stranded);
+            assert_eq!(fire(&shard, 2 * HOUR), 0);
+        }
+        assert_eq!((shard.len(), shard.next()), (0, u64::MAX));
+    });
+}
+
+/// The end against a poll that changes the waker: the poll either sees the end, or its waker is woken;
+/// no waker is kept.
+#[test]
+fn shutdown_against_a_later_poll() {
+    model(|| {
+        let shard = quiet();
+        let (old, waker) = counter();
+        let (new, other_waker) = counter();
+        let key = shard.insert(HOUR, waker).unwrap();
+        let other = shard.clone();
+        let timer = thread::spawn(move || other.update(key, &other_waker));
+        shut_down(&shard);
+        let entry = timer.join().unwrap();
+        assert_ne!(entry, Entry::Gone);
+        let is_last = usize::from(entry == Entry::Waiting);
+        assert_eq!(new.0.load(Ordering::Relaxed), is_last);
+        assert_eq!(old.0.load(Ordering::Relaxed), 1 - is_last);
+        assert_eq!((Arc::strong_count(&old), Arc::strong_count(&new)), (1, 1));
+        assert_eq!(shard.update(key, Waker::noop()), Entry::Stranded);
+    });
+}
+
+/// The end against a reset: whoever waits is woken once, and the entry is found stranded wherever it
+/// was moved to.
+#[test]
+fn shutdown_against_a_reset() {
+    model(|| {
+        let shard = quiet();
+        let (count, waker) = counter();
+        let key = shard.insert(2 * HOUR, waker).unwrap();
+        let other = shard.clone();
+        let timer = thread::spawn(move || other.reset(key, HOUR));
+        shut_down(&shard);
+        assert!(timer.join().unwrap());
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert_eq!(shard.next(), u64::MAX);
+        assert_eq!(fire(&shard, 3 * HOUR), 0);
+        assert_eq!(shard.update(key, Waker::noop()), Entry::Stranded);
+        assert!(shard.cancel(key).is_some());
+    });
+}
+
+/// The end against the worker that fires: an entry that has fired is gone, one that has not is
+/// stranded, and its waker is woken once in either case.
+#[test]
+fn shutdown_against_the_deadline() {
+    model(|| {
+        let shard = quiet();
+        let (count, waker) = counter();
+        let key = shard.insert(HOUR, waker).unwrap();
+        let other = shard.clone();
+        let worker = thread::spawn(move || fire(&other, HOUR));
+        shut_down(&shard);
+        let fired = worker.join().unwrap();
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        let expected = if fired == 1 {
+            Entry::Gone
+        } else {
+            Entry::Stranded
+        };
+        assert_eq!(shard.update(key, Waker::noop()), expected);
     });
 }
 

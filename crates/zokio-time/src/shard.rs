@@ -17,8 +17,19 @@
 //!
 //! Invariants: those of the crate, and
 //!
-//! 1. `next` equals `wheel.next()` whenever the lock is free.
-//! 2. After `closed` is set the wheel is empty and stays so.
+//! 1. `next` equals `wheel.next()` whenever the lock is free; [`NEVER`] once the shard is closed.
+//! 2. `closed` is set once, in the step that takes all wakers out of the wheel. From then on nothing is
+//!    inserted, no waker is put in place and nothing fires. The entries stay until their timers take
+//!    them out. So an entry that is gone has fired before the end, and one that is there never
+//!    fires: the end of the runtime cannot be taken for the deadline. A timer learns of the end by
+//!    its next [`insert`](Shard::insert) or [`update`](Shard::update), and every timer that has
+//!    a waker in the wheel is woken to make that call.
+//!
+//! Timers against the end. The end: (E1) locks, (E2) sets `closed` and takes the wakers, (E3) unlocks,
+//! (E4) wakes them. A timer's poll puts its waker in place under the same lock and looks at `closed`
+//! there. If it comes before E1, E2 finds the waker; if it comes after E3, it sees `closed` and
+//! puts nothing in place. A reset that comes after E3 moves an entry that holds no waker, whose
+//! task E4 wakes; one that comes before E1 moves the entry with its waker, which E2 takes.
 
 use crate::instant::Instant;
 use crate::wheel::{NEVER, Wheel};
@@ -26,6 +37,7 @@ use std::fmt;
 use std::task::Waker;
 use std::time::Duration;
 use zokio_base::clock::Clock;
+use zokio_base::foreign;
 use zokio_base::park::WakeSink;
 use zokio_base::slab::Key;
 use zokio_base::sync::atomic::{AtomicU64, Ordering};
@@ -48,16 +60,19 @@ pub(crate) struct TimeSource {
     pub(crate) clock: Clock,
     /// Deadlines count from here.
     base: std::time::Instant,
+    /// How soon a sleep may end ([`upcoming`](Self::upcoming)).
+    floor: Duration,
     /// When the clock was paused last, as nanoseconds: whole milliseconds count from here. Relaxed:
     /// whoever pauses a clock runs on the thread whose timers are rounded.
     paused_at: std_atomic::AtomicU64,
 }
 
 impl TimeSource {
-    pub(crate) fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock, floor: Duration) -> Self {
         Self {
             base: clock.now(),
             clock,
+            floor,
             paused_at: std_atomic::AtomicU64::new(0),
         }
     }
@@ -88,16 +103,50 @@ impl TimeSource {
         }
     }
 
-    /// When a timer with this deadline fires; none if it is due already.
+    /// When a timer with this deadline fires that is armed now; none if it is due already.
+    ///
+    /// The floor: a timer that waits at all waits for the floor at least. A loop over short sleeps is
+    /// therefore a loop over sleeps of the floor, and leaves the processor to others. With
+    /// [`DueAtOnce::PassedByFloor`] a deadline that has only just passed waits as well, because a short sleep
+    /// is past its deadline by the time of its first poll. A paused clock has no floor: it rounds
+    /// up to whole milliseconds, which costs no time.
     #[inline]
-    pub(crate) fn upcoming(&self, deadline: Instant) -> Option<u64> {
+    pub(crate) fn upcoming(&self, deadline: Instant, due: DueAtOnce) -> Option<u64> {
         let now = self.clock.now();
         if self.clock.is_paused() {
             let when = self.when(deadline);
             return (when > self.nanos(now)).then_some(when);
         }
-        // The same answer without the rounding, for less: `now` is not converted.
-        (deadline.into_std() > now).then(|| self.when(deadline))
+        let ahead = deadline.into_std().saturating_duration_since(now);
+        if ahead >= self.floor && !ahead.is_zero() {
+            // The same answer as above without the rounding, for less: `now` is not converted.
+            return Some(self.when(deadline));
+        }
+        self.upcoming_soon(deadline, ahead, now, due)
+    }
+
+    /// [`upcoming`](Self::upcoming) for a deadline that is nearer than the floor, or has passed.
+    #[cold]
+    fn upcoming_soon(
+        &self,
+        deadline: Instant,
+        ahead: Duration,
+        now: std::time::Instant,
+        due: DueAtOnce,
+    ) -> Option<u64> {
+        if ahead.is_zero() {
+            let late = now.saturating_duration_since(deadline.into_std());
+            if due == DueAtOnce::Passed || late >= self.floor {
+                return None;
+            }
+        }
+        let floor = exact_nanos(self.floor).unwrap_or(NEVER);
+        Some(self.nanos(now).saturating_add(floor))
+    }
+
+    /// Whether the deadline has come, floor or not.
+    pub(crate) fn has_come(&self, deadline: Instant) -> bool {
+        deadline.into_std() <= self.clock.now()
     }
 
     /// Rounds up to whole milliseconds since the pause.
@@ -133,15 +182,56 @@ fn exact_nanos(duration: Duration) -> Option<u64> {
         .filter(|&nanos| nanos < NEVER)
 }
 
+/// Which of the deadlines that have passed are due at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DueAtOnce {
+    /// Every one.
+    Passed,
+    /// One that passed the floor or longer ago.
+    PassedByFloor,
+}
+
 /// The runtime has ended: nothing can be inserted any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Closed;
+
+/// What became of an entry.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// It waits, with the caller's waker.
+    Waiting,
+    /// It has come due, or was taken out.
+    Gone,
+    /// The runtime ended first (invariant 2). It never fires.
+    Stranded,
+}
 
 struct Inner {
     wheel: Wheel<Waker>,
     closed: bool,
     /// What the worker's last drain left to be used again.
     batch: Vec<Waker>,
+}
+
+impl Inner {
+    /// The waker of an entry that may still fire; otherwise what became of the entry.
+    fn entry(&mut self, key: Key) -> Result<&mut Waker, Entry> {
+        match self.wheel.get_mut(key) {
+            None => Err(Entry::Gone),
+            Some(_) if self.closed => Err(Entry::Stranded),
+            Some(waker) => Ok(waker),
+        }
+    }
+
+    /// No later than the earliest deadline that somebody is to be woken at, or [`NEVER`].
+    fn next(&self) -> u64 {
+        if self.closed {
+            NEVER
+        } else {
+            self.wheel.next()
+        }
+    }
 }
 
 /// One worker's timers.
@@ -186,7 +276,7 @@ impl Shard {
         if inner.closed {
             drop(inner);
             // Dropped here, without the lock (crate invariant 2).
-            drop(waker);
+            foreign::drop_value(waker);
             return Err(Closed);
         }
         let key = inner.wheel.insert(when, waker);
@@ -198,27 +288,31 @@ impl Shard {
         Ok(key)
     }
 
-    /// Whether the entry is still waiting.
+    /// Whether the entry is still waiting, or would be if the runtime had not ended.
     pub(crate) fn is_waiting(&self, key: Key) -> bool {
         self.inner.lock().wheel.contains(key)
     }
 
-    /// Sees to it that `waker` is the one to be woken. Returns false if the entry has fired.
-    pub(crate) fn update(&self, key: Key, waker: &Waker) -> bool {
-        match self.inner.lock().wheel.get_mut(key) {
-            None => return false,
-            Some(current) if current.will_wake(waker) => return true,
-            Some(_) => {}
+    /// Sees to it that `waker` is the one to be woken.
+    pub(crate) fn update(&self, key: Key, waker: &Waker) -> Entry {
+        match self.inner.lock().entry(key) {
+            Err(entry) => return entry,
+            Ok(current) if current.will_wake(waker) => return Entry::Waiting,
+            Ok(_) => {}
         }
-        // Cloned without the lock (crate invariant 2).
+        // Cloned without the lock (crate invariant 2). What happened meanwhile is seen by the second
+        // look, as by the first.
         let mut other = waker.clone();
-        match self.inner.lock().wheel.get_mut(key) {
-            None => return false,
-            Some(current) => std::mem::swap(current, &mut other),
-        }
-        // What was there before is dropped without the lock.
-        drop(other);
-        true
+        let entry = match self.inner.lock().entry(key) {
+            Err(entry) => entry,
+            Ok(current) => {
+                std::mem::swap(current, &mut other);
+                Entry::Waiting
+            }
+        };
+        // What was there before, or was not put there, is dropped without the lock.
+        foreign::drop_value(other);
+        entry
     }
 
     /// Moves an entry to another deadline. Returns false if it has fired.
@@ -247,7 +341,7 @@ impl Shard {
     fn publish(&self, inner: &Inner, when: u64) -> bool {
         // Relaxed: the lock orders the writers, and a worker that reads an old value looks again,
         // under the lock, before it waits.
-        self.next.store(inner.wheel.next(), Ordering::Relaxed);
+        self.next.store(inner.next(), Ordering::Relaxed);
         // Relaxed: written under this lock, or by the worker when it stops waiting; reading the
         // value of before that is harmless.
         when < self.waiting.load(Ordering::Relaxed)
@@ -271,6 +365,7 @@ impl Shard {
     pub(crate) fn next_exact(&self) -> u64 {
         let mut inner = self.inner.lock();
         let next = inner.wheel.next_exact();
+        let next = if inner.closed { NEVER } else { next };
         self.publish(&inner, NEVER);
         next
     }
@@ -282,7 +377,7 @@ impl Shard {
         let until = if self.source.clock.is_paused() {
             NEVER
         } else {
-            inner.wheel.next()
+            inner.next()
         };
         // Relaxed: read under the lock that we hold.
         self.waiting.store(until, Ordering::Relaxed);
@@ -333,11 +428,15 @@ impl Shard {
         fired_count
     }
 
-    /// Closes the shard and hands every waker to `sink`.
+    /// Closes the shard and hands every waker to `sink` (steps E1 to E4). A second call finds nothing
+    /// to do.
     pub(crate) fn shutdown<S: WakeSink>(&self, sink: &mut S) {
         let mut inner = self.inner.lock();
+        if inner.closed {
+            return;
+        }
         inner.closed = true;
-        let wakers = inner.wheel.drain();
+        let wakers = inner.wheel.exchange_all(|| Waker::noop().clone());
         self.publish(&inner, NEVER);
         drop(inner);
         for waker in wakers {
@@ -347,6 +446,7 @@ impl Shard {
 
     /// How many timers are waiting.
     pub(crate) fn len(&self) -> usize {
-        self.inner.lock().wheel.len()
+        let inner = self.inner.lock();
+        if inner.closed { 0 } else { inner.wheel.len() }
     }
 }

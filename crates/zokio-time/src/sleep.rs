@@ -1,6 +1,7 @@
 //! [`sleep`] and [`sleep_until`].
 
 use crate::instant::Instant;
+use crate::shard::DueAtOnce;
 use crate::timer::Timer;
 use pin_project_lite::pin_project;
 use std::future::Future;
@@ -12,11 +13,17 @@ use zokio_task::coop;
 /// Waits until `deadline` has come.
 ///
 /// Deadlines are exact to what the system's clock and its waiting calls allow; while the clock is
-/// paused they are rounded up to whole milliseconds. A deadline that has passed is ready at once.
+/// paused they are rounded up to whole milliseconds.
+///
+/// A sleep ends no sooner than 64 µs after its first poll, so that a loop over short sleeps leaves the
+/// processor to others; `timer_floor` of the runtime's builder sets another time. Only a deadline that
+/// passed at least that long ago is ready at once. Such a loop yields each time it has used up its
+/// budget, as one over any other ready operation does.
 ///
 /// # Panics
-/// Outside of a runtime, and in a runtime that was built without timers. When it is first polled
-/// after its runtime has ended, the future panics.
+/// Outside of a runtime, and in a runtime that was built without timers. The future panics when it is
+/// polled after its runtime has ended and before its deadline has come, whether or not it was
+/// polled before: it cannot wait any more, and must not say that the time has passed.
 ///
 /// # Cancel safety
 /// Dropping the future cancels the timer and has no other effect.
@@ -37,8 +44,9 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 
 /// Waits until `duration` has passed.
 ///
-/// As [`sleep_until`] with a deadline from now. A duration that the clock cannot count becomes one of
-/// about thirty years.
+/// As [`sleep_until`] with a deadline from now. A duration of zero lasts as long as the shortest sleep;
+/// to let other tasks run without a wait, use `yield_now`. A duration that the clock cannot count
+/// becomes one of about thirty years.
 ///
 /// # Panics
 /// As [`sleep_until`].
@@ -97,7 +105,8 @@ impl Sleep {
         self.timer.deadline()
     }
 
-    /// Whether the timer has fired. False for one that was never polled since it was made or reset.
+    /// Whether the timer has fired. False for one that was never polled since it was made or reset, and
+    /// for one whose runtime ended before the deadline.
     pub fn is_elapsed(&self) -> bool {
         self.timer.is_elapsed()
     }
@@ -118,7 +127,8 @@ impl Sleep {
     /// # }
     /// ```
     pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
-        self.project().timer.reset(deadline);
+        let timer = self.project().timer;
+        timer.reset(deadline, DueAtOnce::PassedByFloor);
     }
 }
 
@@ -127,7 +137,8 @@ impl Future for Sleep {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let unit = ready!(coop::poll_proceed(cx));
-        ready!(self.project().timer.poll(cx));
+        let timer = self.project().timer;
+        ready!(timer.poll(cx, DueAtOnce::PassedByFloor));
         unit.made_progress();
         Poll::Ready(())
     }

@@ -13,13 +13,16 @@ use zokio_task::coop;
 /// Lets `future` run for `duration` at most.
 ///
 /// The future is polled before the time is looked at: one that is ready at once succeeds even with
-/// a `duration` of zero. A future that never yields cannot be interrupted.
+/// a `duration` of zero. A future that never yields cannot be interrupted. The shortest time is that
+/// of the shortest [`sleep`](crate::sleep()).
 ///
 /// # Errors
 /// [`Elapsed`] if the time ran out first. The future is dropped with the returned one.
 ///
 /// # Panics
-/// Outside of a runtime, and in a runtime that was built without timers.
+/// Outside of a runtime, and in a runtime that was built without timers. The returned future panics
+/// when it is polled after its runtime has ended, while `future` is not ready and the time has not
+/// run out.
 ///
 /// # Cancel safety
 /// Dropping the returned future drops `future`; the timer has no other effect.

@@ -2,15 +2,19 @@
 //!
 //! Life of a timer: `Idle` (made or reset; nothing is in any wheel), `Armed` (polled; an entry waits in
 //! the shard's wheel), `Done` (was seen to be due). An armed timer whose key finds nothing has fired.
+//! One whose runtime has ended never fires, and its next poll panics unless the deadline has come
+//! anyway (invariant 2 of `shard`): nobody is told that a time has passed that has not.
+//!
 //! Moving a timer moves its deadline and its key; the entry stays where it is, so nothing here
 //! needs to be pinned.
 
 use crate::error;
 use crate::handle;
 use crate::instant::Instant;
-use crate::shard::{Closed, Shard};
+use crate::shard::{Closed, DueAtOnce, Entry, Shard};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use zokio_base::foreign;
 use zokio_base::pad::CachePadded;
 use zokio_base::slab::Key;
 use zokio_base::sync::Arc;
@@ -71,19 +75,19 @@ impl Timer {
 
     /// Sets another deadline. An entry that waits is moved with its waker, so that whoever polled
     /// last is woken at the new time.
-    pub(crate) fn reset(&mut self, deadline: Instant) {
+    pub(crate) fn reset(&mut self, deadline: Instant, due: DueAtOnce) {
         self.deadline = deadline;
         let State::Armed(key) = self.state else {
             self.state = State::Idle;
             return;
         };
-        match self.shard.source.upcoming(deadline) {
+        match self.shard.source.upcoming(deadline, due) {
             // Due already: fire it here.
             None => {
-                if let Some(waker) = self.shard.cancel(key) {
-                    waker.wake();
-                }
                 self.state = State::Done;
+                if let Some(waker) = self.shard.cancel(key) {
+                    foreign::wake(waker);
+                }
             }
             Some(when) => {
                 if !self.shard.reset(key, when) {
@@ -93,26 +97,44 @@ impl Timer {
         }
     }
 
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Waits until the deadline has come. `due` says whether one that has only just passed waits for
+    /// the floor.
+    ///
+    /// # Panics
+    /// If the runtime has ended and the deadline has not come.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, due: DueAtOnce) -> Poll<()> {
         match self.state {
             State::Done => return Poll::Ready(()),
-            State::Armed(key) => {
-                if self.shard.update(key, cx.waker()) {
-                    return Poll::Pending;
+            State::Armed(key) => match self.shard.update(key, cx.waker()) {
+                Entry::Waiting => return Poll::Pending,
+                Entry::Gone => {}
+                Entry::Stranded => {
+                    self.expect_come();
+                    let _ = self.shard.cancel(key);
                 }
-            }
+            },
             State::Idle => {
-                if let Some(when) = self.shard.source.upcoming(self.deadline) {
+                if let Some(when) = self.shard.source.upcoming(self.deadline, due) {
                     match self.shard.insert(when, cx.waker().clone()) {
-                        Ok(key) => self.state = State::Armed(key),
-                        Err(Closed) => panic!("{}", error::SHUT_DOWN),
+                        Ok(key) => {
+                            self.state = State::Armed(key);
+                            return Poll::Pending;
+                        }
+                        // The floor may lie in the future although the deadline does not.
+                        Err(Closed) => self.expect_come(),
                     }
-                    return Poll::Pending;
                 }
             }
         }
         self.state = State::Done;
         Poll::Ready(())
+    }
+
+    /// The runtime has ended. That is no answer to the question whether the time has come.
+    fn expect_come(&self) {
+        if !self.shard.source.has_come(self.deadline) {
+            panic!("{}", error::SHUT_DOWN);
+        }
     }
 }
 
@@ -120,7 +142,7 @@ impl Drop for Timer {
     fn drop(&mut self) {
         if let State::Armed(key) = self.state {
             // The waker is dropped without the shard's lock (crate invariant 2).
-            drop(self.shard.cancel(key));
+            foreign::drop_value(self.shard.cancel(key));
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::*;
 
 /// A runtime's services, with timers or without. Of a clock they know nothing.
-struct Group(Option<TimerHandle>);
+pub(super) struct Group(pub(super) Option<TimerHandle>);
 
 impl zokio_task::context::Services for Group {
     fn into_any(self: Arc<Self>) -> Arc<dyn std::any::Any + Send + Sync> {
@@ -26,7 +26,7 @@ fn timers(shards: usize) -> (TimerHandle, Clock, Arc<Mutex<Vec<usize>>>) {
     let unparked = Arc::new(Mutex::new(Vec::new()));
     let note = unparked.clone();
     let unpark = Arc::new(move |index| note.lock().unwrap().push(index));
-    let timers = TimerHandle::new(shards, clock.clone(), false, unpark);
+    let timers = TimerHandle::new(shards, clock.clone(), false, TIMER_FLOOR, unpark);
     (timers, clock, unparked)
 }
 
@@ -37,7 +37,7 @@ fn a_runtime_has_a_shard_for_each_worker() {
     assert_eq!(timers.clone().shard_count(), 3);
     assert_eq!(format!("{timers:?}"), "TimerHandle { shards: 3, .. }");
     let text = panic_text(|| {
-        let _ = TimerHandle::new(0, Clock::new(), false, Arc::new(|_| ()));
+        let _ = TimerHandle::new(0, Clock::new(), false, TIMER_FLOOR, Arc::new(|_| ()));
     });
     assert!(text.contains("at least one worker"), "{text}");
 }

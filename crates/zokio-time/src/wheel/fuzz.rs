@@ -36,7 +36,7 @@ enum Step {
     /// A part of it: no further slot once there are so many.
     AdvancePartly(Distance, u8),
     Jump,
-    Drain,
+    Exchange,
 }
 
 /// What is due when, by deadline and then by order of insertion.
@@ -182,12 +182,15 @@ impl Pair {
                     self.expire_all();
                 }
             }
-            Step::Drain => {
-                let mut drained = self.wheel.drain();
-                drained.sort_unstable();
-                assert!(drained.iter().eq(self.naive.places.keys()));
-                self.naive.waiting.clear();
-                self.naive.places.clear();
+            Step::Exchange => {
+                let mut taken = self.wheel.exchange_all(|| u32::MAX);
+                taken.sort_unstable();
+                assert!(taken.iter().eq(self.naive.places.keys()));
+                // All is where it was.
+                for name in taken {
+                    let place = self.wheel.get_mut(self.keys[name as usize]);
+                    assert_eq!(std::mem::replace(place.unwrap(), name), u32::MAX);
+                }
             }
         }
     }
@@ -222,6 +225,6 @@ pub fn run(bytes: &[u8]) {
     pair.now = NEVER - 1;
     pair.expire_all();
     pair.check();
-    pair.step(Step::Drain);
+    pair.step(Step::Exchange);
     assert_eq!(pair.wheel.next(), NEVER);
 }

@@ -190,14 +190,13 @@ impl<T> Wheel<T> {
         false
     }
 
-    /// Takes every value out.
-    pub(crate) fn drain(&mut self) -> Vec<T> {
-        self.occupied = 0;
-        for level in self.levels.iter_mut() {
-            *level = Level::new();
-        }
-        let nodes = self.nodes.drain();
-        nodes.into_iter().map(|node| node.value).collect()
+    /// Takes every value and leaves one of `instead` in its place: the nodes stay where they are, and
+    /// their keys go on to find them.
+    pub(crate) fn exchange_all(&mut self, mut instead: impl FnMut() -> T) -> Vec<T> {
+        let keys: Vec<Key> = self.nodes.iter().map(|(key, _)| key).collect();
+        keys.into_iter()
+            .filter_map(|key| Some(std::mem::replace(self.get_mut(key)?, instead())))
+            .collect()
     }
 
     /// The slot with the earliest deadline (invariant 1).
