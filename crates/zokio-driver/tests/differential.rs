@@ -89,7 +89,7 @@ fn seen<T>(result: io::Result<T>, ok: impl FnOnce(T) -> Seen) -> Seen {
 struct World {
     plane: Arc<Plane>,
     dir: tempfile::TempDir,
-    files: Vec<Arc<File>>,
+    files: Vec<Arc<OpenFile>>,
 }
 
 impl World {
@@ -116,7 +116,7 @@ impl World {
         seen(self.run(operation), |()| Seen::Done)
     }
 
-    fn file(&self, pick: usize) -> Option<Arc<File>> {
+    fn file(&self, pick: usize) -> Option<Arc<OpenFile>> {
         let index = pick.checked_rem(self.files.len())?;
         Some(self.files[index].clone())
     }
@@ -136,7 +136,7 @@ impl World {
                 };
                 let opened = self.run(Open::new(self.path(n), how));
                 seen(opened, |file| {
-                    self.files.push(Arc::new(file));
+                    self.files.push(OpenFile::new(file));
                     Seen::Done
                 })
             }
@@ -173,7 +173,7 @@ impl World {
                     return Seen::NoFile;
                 };
                 let file = Arc::into_inner(self.files.swap_remove(index)).unwrap();
-                self.unit(Close::new(file))
+                self.unit(Close::new(file.into_std()))
             }
             Step::Statx(n, follow) => seen(self.run(Statx::new(self.path(n), follow)), |stat| {
                 // How long a symbolic link is depends on the directory's name.
@@ -315,11 +315,11 @@ fn places_that_there_are_not() {
         let path = dir.path().join("file");
         let mut options = File::options();
         options.read(true).write(true).create(true);
-        let file = Arc::new(options.open(&path).unwrap());
+        let file = OpenFile::new(options.open(&path).unwrap());
         let (reader, writer) = std::io::pipe().unwrap();
         let ends = [
-            Arc::new(File::from(std::os::fd::OwnedFd::from(reader))),
-            Arc::new(File::from(std::os::fd::OwnedFd::from(writer))),
+            OpenFile::new(File::from(std::os::fd::OwnedFd::from(reader))),
+            OpenFile::new(File::from(std::os::fd::OwnedFd::from(writer))),
         ];
         for (files, offset, code) in [
             ([&file, &file], u64::MAX, libc::EINVAL),
@@ -357,7 +357,7 @@ fn many_begun_together() {
     let path = dir.path().join("file");
     let bytes: Vec<u8> = (0..64 * 16_u32).map(|n| (n * 7 / 3) as u8).collect();
     std::fs::write(&path, &bytes).unwrap();
-    let file = Arc::new(File::open(&path).unwrap());
+    let file = OpenFile::new(File::open(&path).unwrap());
     for mode in modes() {
         let plane = plane(mode, &pool).unwrap();
         let reads = (0..64).map(|n| {

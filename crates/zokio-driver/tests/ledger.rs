@@ -173,7 +173,7 @@ fn reads_are_conserved() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
     std::fs::write(&path, vec![7; 8192]).unwrap();
-    let file = Arc::new(File::open(&path).unwrap());
+    let file = OpenFile::new(File::open(&path).unwrap());
     for mode in modes() {
         for state in STATES {
             let make = || {
@@ -193,7 +193,7 @@ fn writes_are_conserved_and_carried_out() {
     for mode in modes() {
         for state in STATES {
             let path = dir.path().join(format!("{mode:?}{state:?}"));
-            let file = Arc::new(File::create(&path).unwrap());
+            let file = OpenFile::new(File::create(&path).unwrap());
             let mut offset = 0;
             let make = || {
                 let buf = Counted::new(vec![7; 16]);
@@ -265,7 +265,7 @@ fn an_operation_that_is_not_run_says_so() {
     let _turn = TURN.lock().unwrap_or_else(|poison| poison.into_inner());
     let dir = tempfile::tempdir().unwrap();
     let path = || OpPath::new(&dir.path().join("name")).unwrap();
-    let file = Arc::new(File::create(dir.path().join("file")).unwrap());
+    let file = OpenFile::new(File::create(dir.path().join("file")).unwrap());
     let said = [
         said_when_lost(Open::new(path(), OpenHow::creating())),
         said_when_lost(Mkdir::new(path(), 0o700)),
@@ -290,7 +290,7 @@ fn reads_of_an_empty_pipe_are_cancelled() {
         return;
     }
     let (reader, writer) = std::io::pipe().unwrap();
-    let file = Arc::new(File::from(std::os::fd::OwnedFd::from(reader)));
+    let file = OpenFile::new(File::from(std::os::fd::OwnedFd::from(reader)));
     for state in [DroppedAt::Begun, DroppedAt::Waiting, DroppedAt::UnderWay] {
         let make = || {
             let buf = Counted::new(Vec::with_capacity(16));
@@ -311,9 +311,9 @@ fn a_lane_shuts_down_with_operations_in_flight() {
     }
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
-    let target = Arc::new(File::create(&path).unwrap());
+    let target = OpenFile::new(File::create(&path).unwrap());
     let (reader, _writer) = std::io::pipe().unwrap();
-    let file = Arc::new(File::from(std::os::fd::OwnedFd::from(reader)));
+    let file = OpenFile::new(File::from(std::os::fd::OwnedFd::from(reader)));
     let pool = Pool::held();
     let plane = plane(IoMode::Uring, &pool).unwrap();
     let mut reads: Vec<_> = (0..100)
@@ -359,7 +359,7 @@ fn what_outlasts_the_grace_is_leaked() {
         return;
     }
     let (_reader, writer) = std::io::pipe().unwrap();
-    let file = Arc::new(File::from(std::os::fd::OwnedFd::from(writer)));
+    let file = OpenFile::new(File::from(std::os::fd::OwnedFd::from(writer)));
     let plane = plane(IoMode::Uring, &Pool::held()).unwrap();
     // More than a pipe holds, so the last of them waits for a reader.
     let mut writes: Vec<_> = (0..32)

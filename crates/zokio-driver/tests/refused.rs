@@ -136,7 +136,7 @@ fn exercise(plane: &Arc<Plane>) {
             ..OpenHow::creating()
         };
         let file = plane.start(Some(0), Open::new(path(), how)).await.unwrap();
-        let file = Arc::new(file);
+        let file = OpenFile::new(file);
         let write = Write::new(file.clone(), b"hello".to_vec(), 0, At::Offset(0));
         assert_eq!(plane.start(Some(0), write).await.result.unwrap(), 5);
         plane.start(None, Fsync::new(file.clone())).await.unwrap();
@@ -153,7 +153,10 @@ fn exercise(plane: &Arc<Plane>) {
         );
         plane.start(Some(0), Unlink::new(path())).await.unwrap();
         let file = Arc::into_inner(file).unwrap();
-        plane.start(Some(0), Close::new(file)).await.unwrap();
+        plane
+            .start(Some(0), Close::new(file.into_std()))
+            .await
+            .unwrap();
     });
 }
 

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::task::Waker;
 use std::time::{Duration, Instant};
-use zokio_driver::op::{At, Read};
+use zokio_driver::op::{At, OpenFile, Read};
 use zokio_driver::uring::IoMode;
 use zokio_driver::{Driver, DriverOptions};
 
@@ -29,7 +29,7 @@ fn a_thread_that_ends_with_completions_to_be_posted_does_not_keep_the_reaper() {
         let plane = plane(IoMode::Uring, &Pool::held()).unwrap();
         for round in 0..200 {
             let (reader, mut writer) = std::io::pipe().unwrap();
-            let file = Arc::new(File::from(OwnedFd::from(reader)));
+            let file = OpenFile::new(File::from(OwnedFd::from(reader)));
             let submitter = plane.clone();
             let thread = std::thread::spawn(move || {
                 let buf = Vec::with_capacity(16);

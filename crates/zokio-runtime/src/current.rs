@@ -89,6 +89,15 @@ pub fn driver_for_files() -> DriverHandle {
     with(|_, inner| inner.driver.clone())
 }
 
+/// As [`driver_for_files`]. None outside of a runtime.
+pub fn try_driver_for_files() -> Option<DriverHandle> {
+    let driver = |services: Option<&Arc<dyn Services>>| {
+        let inner: &Inner = services?.as_any().downcast_ref().expect(NOT_OURS);
+        Some(inner.driver.clone())
+    };
+    context::with_services(driver).ok().flatten()
+}
+
 /// Whether the driver of the current runtime is gone.
 ///
 /// # Panics

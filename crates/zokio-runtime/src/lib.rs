@@ -44,7 +44,9 @@ mod thread_tag;
 
 pub use blocking::{spawn_blocking, try_spawn_blocking};
 pub use builder::Builder;
-pub use current::{driver_for_files, is_driver_shutdown, spawn, worker_index};
+pub use current::{
+    driver_for_files, is_driver_shutdown, spawn, try_driver_for_files, worker_index,
+};
 pub use default_runtime::block_on;
 pub use error::{TryCurrentError, is_rt_shutdown_err};
 pub use handle::{EnterGuard, Handle, RuntimeFlavor};

@@ -20,6 +20,7 @@ pub mod plane;
 pub mod shots;
 pub mod table;
 
+mod file;
 pub(crate) mod flying;
 mod path;
 mod sys;
@@ -42,6 +43,7 @@ pub use crate::uring::backend::OnRing;
 pub use crate::uring::backend::{Finish, OnRing};
 
 pub use close::Close;
+pub use file::OpenFile;
 pub use flying::Op;
 pub use link::Link;
 pub use mkdir::Mkdir;
@@ -56,7 +58,7 @@ pub use symlink::Symlink;
 pub use sync::{Fdatasync, Fsync, SyncFile};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use sys::copy_range;
-pub use sys::{Speculated, now};
+pub use sys::{Keeper, Place, Shape, Speculated, now};
 pub use table::{Cancel, Kind, Row, TABLE};
 pub use write::{Sent, Write};
 
@@ -119,21 +121,23 @@ pub enum At {
     Offset(u64),
 }
 
-/// The most that is read or written at an offset by the thread that submits: a copy of more would
-/// keep it from its other work, so that a thread of the kernel's does it.
-#[cfg(zokio_ring)]
-pub(crate) const COPIED_BY_SUBMITTER_MAX: usize = 256 * 1024;
-
-impl At {
-    /// How the request of a read or write of `len` bytes here is to be run.
+impl OpenFile {
+    /// How a request to read or write this file is to be run: by a thread of the kernel's.
+    ///
+    /// What could be done without waiting was tried before. The thread that enters the kernel would wait
+    /// for a file of a FUSE file system, of `/proc` or of `/sys`, which have a `poll` method that says "ready"; for
+    /// another reader of a terminal; and for the disk, where the blocks' addresses have to be read first or
+    /// the device's queue is full. A pipe or a socket is tried without waiting whoever asks.
     #[cfg(zokio_ring)]
-    pub(crate) fn flags(self, len: usize) -> io_uring::squeue::Flags {
-        match self {
-            Self::Offset(_) if len > COPIED_BY_SUBMITTER_MAX => io_uring::squeue::Flags::ASYNC,
-            _ => io_uring::squeue::Flags::empty(),
+    pub(crate) fn ring_flags(&self) -> io_uring::squeue::Flags {
+        match self.place().shape {
+            Shape::Stream => io_uring::squeue::Flags::empty(),
+            _ => io_uring::squeue::Flags::ASYNC,
         }
     }
+}
 
+impl At {
     /// As the kernel's interfaces for positioned vectors spell it: -1 is the cursor.
     #[cfg(zokio_ring)]
     pub(crate) fn to_raw(self) -> u64 {

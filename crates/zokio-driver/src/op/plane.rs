@@ -145,6 +145,11 @@ impl Plane {
         }
     }
 
+    /// The threads that may block.
+    pub fn pool(&self) -> &Arc<dyn Offload> {
+        &self.offload
+    }
+
     /// Begins `operation` on a thread that may block.
     pub fn start_offloaded<O: Backends>(self: &Arc<Self>, operation: O) -> Op<O> {
         // ORDERING: Relaxed: a metric.

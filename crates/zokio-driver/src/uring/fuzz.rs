@@ -16,13 +16,13 @@
 
 use super::probe::{Answer, End, Kernel, byte};
 use crate::buf::{IoBuf, IoBufMut};
+use crate::op::OpenFile;
 use crate::op::flying::Flying;
 use crate::op::{
     At, Backends, Close, Filled, Fsync, Op, OpPath, Open, OpenHow, Plane, Read, Sent, Statx, Write,
 };
 use crate::uring::{IoMode, thread_in_flight};
 use arbitrary::{Arbitrary, Unstructured};
-use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -192,10 +192,10 @@ impl Waiting {
 
 struct Files {
     /// A regular file.
-    plain: Arc<File>,
+    plain: Arc<OpenFile>,
     /// Both ends of a pipe that never blocks.
-    reader: Arc<File>,
-    writer: Arc<File>,
+    reader: Arc<OpenFile>,
+    writer: Arc<OpenFile>,
 }
 
 fn pipe() -> (OwnedFd, OwnedFd) {
@@ -219,9 +219,9 @@ fn files() -> &'static Files {
         };
         let (reader, writer) = pipe();
         Files {
-            plain: Arc::new(plain.into()),
-            reader: Arc::new(reader.into()),
-            writer: Arc::new(writer.into()),
+            plain: OpenFile::new(plain.into()),
+            reader: OpenFile::new(reader.into()),
+            writer: OpenFile::new(writer.into()),
         }
     })
 }

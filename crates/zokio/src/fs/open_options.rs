@@ -5,7 +5,8 @@ use super::run;
 use std::fmt;
 use std::io;
 use std::path::Path;
-use zokio_driver::op::{OpPath, Open, OpenHow};
+use std::sync::Arc;
+use zokio_driver::op::{OpPath, Open, OpenFile, OpenHow};
 
 /// Options that say how a file is opened, and what may be done with it then.
 ///
@@ -114,21 +115,21 @@ impl OpenOptions {
     /// # Cancel safety
     /// Dropped, the future may have made or emptied the file; the descriptor is closed.
     pub async fn open(&self, path: impl AsRef<Path>) -> io::Result<File> {
-        open(path.as_ref(), self.0.clone())
-            .await
-            .map(File::from_std)
+        open(path.as_ref(), self.0.clone()).await.map(File::own)
     }
 }
 
 /// Opens a file for this module.
-pub(super) async fn open(path: &Path, how: OpenHow) -> io::Result<std::fs::File> {
+pub(super) async fn open(path: &Path, how: OpenHow) -> io::Result<Arc<OpenFile>> {
     let path = OpPath::new(path)?;
     run::enter().await?;
     let mut open = Open::new(path, how);
-    if let Some(result) = open.try_now() {
-        return result;
-    }
-    run::begin(open).await
+    let file = match open.try_now() {
+        Some(result) => result?,
+        None => OpenFile::new(run::begin(open).await?),
+    };
+    run::adopt(&file);
+    Ok(file)
 }
 
 #[cfg(unix)]

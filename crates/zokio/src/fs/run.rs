@@ -1,7 +1,7 @@
 //! Where operations of this module are begun.
 
 use std::io;
-use zokio_driver::op::{Backends, Op};
+use zokio_driver::op::{Backends, Op, OpenFile};
 
 /// Begins `operation` with the current runtime.
 ///
@@ -29,6 +29,14 @@ pub(super) fn begin_all<O: Backends>(operations: Vec<O>) -> Vec<Op<O>> {
         return operations.into_iter().map(begin).collect();
     }
     driver.plane().start_all(here, operations)
+}
+
+/// Has the pool of the current runtime close `file` if closing it may wait. Outside of a runtime whoever
+/// lets go of it waits.
+pub(super) fn adopt(file: &OpenFile) {
+    if let Some(driver) = zokio_runtime::try_driver_for_files() {
+        file.close_with(driver.plane().pool());
+    }
 }
 
 /// Begins `operation` on the blocking pool of the current runtime.

@@ -184,7 +184,10 @@ fn a_full_device_is_reported_by_write_or_flush() {
             Err(error) => Err(error),
         };
         assert_eq!(written.unwrap_err().kind(), ErrorKind::StorageFull);
-        // Reported once.
+        // The bytes are still not there, so that no flush succeeds until the position leaves them.
+        let error = file.flush().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StorageFull);
+        file.rewind().await.unwrap();
         file.flush().await.unwrap();
     });
 }

@@ -5,7 +5,6 @@ use super::run;
 use std::fs::Metadata;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use zokio_driver::op::{At, OpenHow, Read, Speculated, now};
 
 /// How much is read in one step. A step may happen on the calling thread, from memory.
@@ -29,7 +28,7 @@ const ROOM: usize = 32;
 /// # }
 /// ```
 pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
-    let file = Arc::new(open(path.as_ref(), OpenHow::reading()).await?);
+    let file = open(path.as_ref(), OpenHow::reading()).await?;
     let len = match now::file_len(&file) {
         Speculated::Done(len) => len,
         Speculated::NotNow | Speculated::Never => {

@@ -288,10 +288,10 @@ async fn full() -> File {
     both(Path::new("/dev/full")).await
 }
 
-/// The error of a write comes with the next write, flush or shutdown, once, whatever is done
-/// between.
+/// The error of a write comes with the next call that promises something, and with each one after it as
+/// long as the bytes are not there. Where the position has left them it comes once.
 #[test]
-fn a_write_that_failed_is_reported_once() {
+fn a_write_that_failed_is_reported_until_its_bytes_are_there() {
     on_each(configs(), "write errors", |_| async {
         let full_error = |error: std::io::Error| {
             assert_eq!(error.kind(), ErrorKind::StorageFull);
@@ -299,26 +299,106 @@ fn a_write_that_failed_is_reported_once() {
         let mut file = full().await;
         assert_eq!(file.write(b"one").await.unwrap(), 3);
         full_error(file.write(b"two").await.unwrap_err());
-        file.flush().await.unwrap();
-
-        assert_eq!(file.write(b"one").await.unwrap(), 3);
+        full_error(file.flush().await.unwrap_err());
+        full_error(file.sync_all().await.unwrap_err());
+        full_error(file.sync_data().await.unwrap_err());
+        full_error(file.set_len(1).await.unwrap_err());
+        full_error(file.write(b"two").await.unwrap_err());
         full_error(file.shutdown().await.unwrap_err());
-        file.shutdown().await.unwrap();
+        file.rewind().await.unwrap();
+        file.flush().await.unwrap();
 
         assert_eq!(file.write(b"one").await.unwrap(), 3);
         assert_eq!(file.read(&mut [1; 4]).await.unwrap(), 4);
         assert_eq!(file.seek(SeekFrom::Start(0)).await.unwrap(), 0);
-        let _ = file.sync_all().await;
         let _ = file.metadata().await.unwrap();
         let mut clone = file.try_clone().await.unwrap();
         clone.flush().await.unwrap();
-        full_error(file.flush().await.unwrap_err());
+        full_error(file.sync_all().await.unwrap_err());
         file.flush().await.unwrap();
 
         let bufs = [b"a", &b"b"[..]].map(IoSlice::new);
         assert_eq!(file.write_vectored(&bufs).await.unwrap(), 2);
         full_error(file.write_vectored(&bufs).await.unwrap_err());
+        full_error(file.flush().await.unwrap_err());
+    });
+}
+
+/// What did not fit is kept, and written once there is room: nothing of a write is missing, and what comes
+/// after it stands behind it.
+#[test]
+fn what_did_not_fit_is_written_when_there_is_room() {
+    on_each(configs(), "room", |_| async {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let bytes = pattern(20_000);
+        // Not as large as all files may be, and its signal would end the process.
+        let room = Room::up_to(8192);
+        let mut file = File::create(&path).await.unwrap();
+        file.write_all(&bytes).await.unwrap();
+        let too_large = |error: std::io::Error| assert_eq!(error.kind(), ErrorKind::FileTooLarge);
+        too_large(file.sync_all().await.unwrap_err());
+        too_large(file.flush().await.unwrap_err());
+        too_large(file.write_all(b"tail").await.unwrap_err());
+        drop(room);
+        file.write_all(b"tail").await.unwrap();
         file.flush().await.unwrap();
+        let written = std::fs::read(&path).unwrap();
+        assert_eq!(written.len(), 20_004);
+        assert!(written.starts_with(&bytes) && written.ends_with(b"tail"));
+    });
+}
+
+/// Bounds how large the process's files may get, until it is dropped.
+struct Room;
+
+impl Room {
+    fn up_to(len: u64) -> Room {
+        // SAFETY: the signal is ignored, which is what the error is for.
+        unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+        Self::set(len);
+        Room
+    }
+
+    fn set(len: u64) {
+        let limit = libc::rlimit {
+            rlim_cur: len,
+            rlim_max: libc::RLIM_INFINITY,
+        };
+        // SAFETY: a valid limit, which is only read.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) }, 0);
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        Self::set(libc::RLIM_INFINITY);
+    }
+}
+
+/// All bytes of a write that was reported as done arrive, though the file is dropped and the pipe takes a part
+/// at a time.
+#[test]
+fn a_pipe_gets_all_of_a_write_whose_file_was_dropped() {
+    on_each(configs(), "dropped writer", |_| async {
+        const LEN: usize = 300_000;
+        let dir = tempfile::tempdir().unwrap();
+        let (keep, path) = pipe(dir.path());
+        let mut options = File::options();
+        let mut file = options.write(true).open(&path).await.unwrap();
+        let bytes = pattern(LEN);
+        file.write_all(&bytes).await.unwrap();
+        drop(file);
+        // Whoever reads begins late, and stays slow: every write into the pipe is short.
+        let read = zokio::task::spawn_blocking(move || {
+            let mut keep = keep;
+            let mut all = vec![0; LEN];
+            for part in all.chunks_mut(1000) {
+                keep.read_exact(part).unwrap();
+            }
+            all
+        });
+        assert!(read.await.unwrap() == bytes);
     });
 }
 

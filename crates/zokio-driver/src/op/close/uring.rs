@@ -11,7 +11,10 @@ use std::os::fd::{AsRawFd, IntoRawFd};
 // SAFETY: the entry names memory and descriptors of this very operation (invariant 1 of `op`).
 unsafe impl OnRing for Close {
     fn entry(&mut self) -> squeue::Entry {
-        opcode::Close::new(types::Fd(self.file.as_raw_fd())).build()
+        // Closing may wait: for a server, or for the blocks of a file that has no name any more.
+        opcode::Close::new(types::Fd(self.file.as_raw_fd()))
+            .build()
+            .flags(squeue::Flags::ASYNC)
     }
 
     fn finish(self, result: i32) -> Finish<Self> {

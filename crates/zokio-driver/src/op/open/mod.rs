@@ -8,10 +8,11 @@ mod uring;
 
 pub use how::OpenHow;
 
-use super::sys::{Speculated, now};
-use super::{Kind, OpPath, Operation};
+use super::sys::{Place, Speculated, now};
+use super::{Kind, OpPath, OpenFile, Operation};
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
 /// Opens or creates a file.
 #[derive(Debug)]
@@ -33,9 +34,14 @@ impl Open {
     }
 
     /// Opens it here and now, if that needs no waiting.
-    pub fn try_now(&mut self) -> Option<io::Result<File>> {
+    pub fn try_now(&mut self) -> Option<io::Result<Arc<OpenFile>>> {
         match now::open(&self.path, &self.how, &mut self.is_special) {
-            Speculated::Done(result) => Some(result),
+            Speculated::Done(result) => Some(result.map(|file| {
+                let file = OpenFile::new(file);
+                // Nothing else is opened at once.
+                file.note_place(Place::PLAIN);
+                file
+            })),
             Speculated::NotNow | Speculated::Never => None,
         }
     }

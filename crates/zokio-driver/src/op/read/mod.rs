@@ -6,16 +6,15 @@ mod offload;
 mod uring;
 
 use super::sys::{self, Speculated, now};
-use super::{At, Kind, Operation};
+use super::{At, Kind, OpenFile, Operation};
 use crate::buf::IoBufMut;
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
 /// Reads once.
 #[derive(Debug)]
 pub struct Read<B> {
-    file: Arc<File>,
+    file: Arc<OpenFile>,
     buf: B,
     /// Where in the buffer the bytes go. Never above the initialised length.
     start: usize,
@@ -42,7 +41,7 @@ impl<B: IoBufMut> Read<B> {
     ///
     /// # Panics
     /// If `start` is above the initialised length.
-    pub fn new(file: Arc<File>, buf: B, start: usize, len: usize, at: At) -> Self {
+    pub fn new(file: Arc<OpenFile>, buf: B, start: usize, len: usize, at: At) -> Self {
         assert!(start <= buf.bytes_len(), "reads leave no gap in a buffer");
         let len = len.min(buf.bytes_capacity() - start);
         Self {
@@ -87,10 +86,20 @@ impl<B: IoBufMut> Read<B> {
     /// # Panics
     /// As [`new`](Self::new).
     #[allow(unsafe_code)]
-    pub fn now(file: &File, mut buf: B, start: usize, len: usize, at: At) -> Result<Filled<B>, B> {
+    pub fn now(
+        file: &OpenFile,
+        mut buf: B,
+        start: usize,
+        len: usize,
+        at: At,
+    ) -> Result<Filled<B>, B> {
         assert!(start <= buf.bytes_len(), "reads leave no gap in a buffer");
         let len = len.min(buf.bytes_capacity() - start);
         let to = buf.stable_mut_ptr().wrapping_add(start);
+        // Its keeper may not keep the promise, and waits then.
+        if file.is_remote() {
+            return Err(buf);
+        }
         // SAFETY: the range is within the buffer, which is ours.
         match unsafe { now::read(file, to, len, at) } {
             Speculated::Done(Ok(count)) => Ok(filled(buf, start, len, count)),
@@ -141,11 +150,11 @@ impl<B: IoBufMut> Operation for Read<B> {
     }
 
     fn is_unbounded(&self) -> bool {
-        sys::is_unbounded(&self.file)
+        self.file.is_unbounded()
     }
 
     /// The ring takes an offset for a file that has none, and one that it cannot have for the cursor.
     fn prefers_offload(&self) -> bool {
-        !sys::takes_offset(&self.file, self.at)
+        self.at != At::Cursor && !(sys::is_offset(self.at) && self.file.has_offsets())
     }
 }

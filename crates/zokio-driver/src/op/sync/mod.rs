@@ -5,15 +5,14 @@
 mod offload;
 mod uring;
 
-use super::{Kind, Operation};
-use std::fs::File;
+use super::{Kind, OpenFile, Operation};
 use std::io;
 use std::sync::Arc;
 
 /// Brings data to the disk; also the metadata unless `DATA_ONLY`.
 #[derive(Debug)]
 pub struct SyncFile<const DATA_ONLY: bool> {
-    file: Arc<File>,
+    file: Arc<OpenFile>,
 }
 
 /// Data and metadata.
@@ -24,7 +23,7 @@ pub type Fdatasync = SyncFile<true>;
 
 impl<const DATA_ONLY: bool> SyncFile<DATA_ONLY> {
     /// Syncs `file`.
-    pub fn new(file: Arc<File>) -> Self {
+    pub fn new(file: Arc<OpenFile>) -> Self {
         Self { file }
     }
 }

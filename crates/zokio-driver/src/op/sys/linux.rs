@@ -12,15 +12,16 @@
 //! 2. A name is first looked up without opening what it names. Opening a pipe may wait for its
 //!    other end and opening a device may do anything: those are left to the operation, on a thread
 //!    of its own.
-//! 3. A file system without a device of its own may be a program's, even this one's, or another
-//!    machine's: asking it may wait. Those are left to the operation as well.
+//! 3. Only a file system that the kernel keeps on a device of this machine is asked ([`Place`]). Another
+//!    may be a program's, even this one's, or another machine's: asking it may wait. Those are left to the
+//!    operation as well.
 #![allow(unsafe_code)]
 
-use super::Speculated;
-use crate::op::{At, OpPath, OpenHow};
+use super::place::ask;
+use super::{Keeper, Place, Shape, Speculated};
+use crate::op::{At, OpPath, OpenFile, OpenHow};
 use std::fs::{File, Metadata};
 use std::io::{self, Seek, SeekFrom};
-use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd};
 
 /// `struct open_how` of the kernel's interface.
@@ -92,6 +93,72 @@ pub fn write(file: &File, from: &[u8], at: At) -> Speculated<io::Result<usize>> 
     vectored(result, at)
 }
 
+/// Whether `len` bytes of `file` from `offset` on are in memory, so that handing them on does not wait for the
+/// disk. The end of the file counts as there.
+///
+/// Both ends are tried by reads that do not wait. For what lies between `cachestat` (Linux 6.5) counts
+/// the pages; a caller that may not ask it, or whose kernel has none, gets a read of each page. A page that
+/// is thrown out before the caller uses it is read again then.
+pub fn is_cached(file: &OpenFile, offset: u64, len: usize) -> bool {
+    let is_there = |at| {
+        let mut byte = 0_u8;
+        // SAFETY: the one byte is valid for writes.
+        let read = unsafe { read(file, &mut byte, 1, At::Offset(at)) };
+        matches!(read, Speculated::Done(Ok(_)))
+    };
+    let Some(last) = (len as u64).checked_sub(1) else {
+        return true;
+    };
+    let last = offset.saturating_add(last);
+    if file.is_remote() || !is_there(offset) || !is_there(last) {
+        return false;
+    }
+    match pages_cached(file, offset, len) {
+        Some(is_all) => is_all,
+        None => (offset..last).step_by(PAGE_MIN).all(is_there),
+    }
+}
+
+/// The smallest page that there is.
+const PAGE_MIN: usize = 4096;
+
+/// Whether all pages of a range are in memory. None if the kernel does not say.
+fn pages_cached(file: &OpenFile, offset: u64, len: usize) -> Option<bool> {
+    /// The same on every machine: it came after the numbers were made one.
+    const SYS_CACHESTAT: libc::c_long = 451;
+
+    #[repr(C)]
+    struct Range {
+        offset: u64,
+        len: u64,
+    }
+
+    #[repr(C)]
+    #[derive(Default)]
+    struct Counts {
+        cached: u64,
+        dirty: u64,
+        writeback: u64,
+        evicted: u64,
+        recently_evicted: u64,
+    }
+
+    let len = len as u64;
+    let (range, mut counts) = (Range { offset, len }, Counts::default());
+    // SAFETY: both are what the kernel takes, and live until it returns.
+    let result = unsafe { libc::syscall(SYS_CACHESTAT, file.as_raw_fd(), &range, &mut counts, 0) };
+    if result != 0 {
+        return None;
+    }
+    // SAFETY: asks for a number.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let page = u64::try_from(page).ok()?;
+    let size = ask(file.as_raw_fd(), libc::STATX_SIZE)?.stx_size;
+    let end = offset.saturating_add(len).min(size);
+    let pages = end.div_ceil(page).saturating_sub(offset / page);
+    Some(counts.cached >= pages)
+}
+
 /// Moves the cursor `count` bytes on, which a transfer by a ring has moved, if it still is where it was
 /// before.
 pub(crate) fn catch_up(file: &File, before: u64, count: usize) {
@@ -100,13 +167,18 @@ pub(crate) fn catch_up(file: &File, before: u64, count: usize) {
 
 /// As [`catch_up`], of a write: if the file is open for appending, the end is where that leaves it.
 pub(crate) fn catch_up_written(file: &File, before: u64, count: usize) {
-    // SAFETY: asks for the flags of an open descriptor.
-    let flags = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFL) };
-    if count > 0 && flags & libc::O_APPEND != 0 {
+    if count > 0 && appends(file) {
         catch_up_to(file, before, SeekFrom::End(0));
     } else {
         catch_up(file, before, count);
     }
+}
+
+/// Whether `file` is open for appending.
+pub(crate) fn appends(file: &File) -> bool {
+    // SAFETY: asks for the flags of an open descriptor.
+    let flags = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFL) };
+    flags & libc::O_APPEND != 0
 }
 
 fn catch_up_to(mut file: &File, before: u64, to: SeekFrom) {
@@ -156,57 +228,6 @@ fn openat2_cached(path: &OpPath, flags: i32) -> Speculated<io::Result<File>> {
     }
 }
 
-/// What a place is, as far as that is known without asking whoever keeps the file system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Nature {
-    /// A regular file or a directory on a device.
-    Plain,
-    /// Something else on a device: a pipe, a socket, a device, a symbolic link.
-    Special,
-    /// On a file system without a device (invariant 3).
-    Remote,
-}
-
-fn nature_of(file: &File) -> Option<Nature> {
-    ask(file, libc::STATX_TYPE).map(|answer| nature(&answer))
-}
-
-/// What is known of an open file without asking whoever keeps its file system.
-fn ask(file: &File, what: libc::c_uint) -> Option<libc::statx> {
-    let mut answer = MaybeUninit::<libc::statx>::zeroed();
-    // SAFETY: the empty path means the descriptor, which is open; the answer has room.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_statx,
-            file.as_raw_fd(),
-            c"".as_ptr(),
-            libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC,
-            what,
-            answer.as_mut_ptr(),
-        )
-    };
-    if result != 0 {
-        return None;
-    }
-    // SAFETY: zero bits are a valid `statx`, and the kernel wrote valid fields over them.
-    Some(unsafe { answer.assume_init() })
-}
-
-fn kind_of(answer: &libc::statx) -> u32 {
-    u32::from(answer.stx_mode) & libc::S_IFMT
-}
-
-fn nature(answer: &libc::statx) -> Nature {
-    let kind = kind_of(answer);
-    if answer.stx_dev_major == 0 {
-        Nature::Remote
-    } else if kind == libc::S_IFREG || kind == libc::S_IFDIR {
-        Nature::Plain
-    } else {
-        Nature::Special
-    }
-}
-
 /// Opens a file whose name is cached. `is_special` is set if opening it may wait without bound.
 pub fn open(path: &OpPath, how: &OpenHow, is_special: &mut bool) -> Speculated<io::Result<File>> {
     let Some(flags) = how.flags() else {
@@ -220,15 +241,14 @@ pub fn open(path: &OpPath, how: &OpenHow, is_special: &mut bool) -> Speculated<i
         Speculated::Done(Ok(place)) => place,
         other => return other,
     };
-    let nature = nature_of(&place);
+    let what = Place::of(&place);
     drop(place);
-    match nature {
-        Some(Nature::Plain) => {}
-        Some(Nature::Special) => {
-            *is_special = true;
-            return Speculated::NotNow;
-        }
-        Some(Nature::Remote) | None => return Speculated::NotNow,
+    if what.shape != Shape::Regular {
+        *is_special = true;
+        return Speculated::NotNow;
+    }
+    if what.keeper != Keeper::Local {
+        return Speculated::NotNow;
     }
     // O_NONBLOCK makes a lease that somebody holds an error, which the operation then waits for.
     let file = match openat2_cached(path, flags | libc::O_NONBLOCK) {
@@ -267,19 +287,64 @@ pub fn metadata(path: &OpPath, follow: bool) -> Speculated<io::Result<Metadata>>
 
 /// What an open file is.
 pub fn file_metadata(file: &File) -> Speculated<io::Result<Metadata>> {
-    match nature_of(file) {
-        Some(Nature::Plain | Nature::Special) => Speculated::Done(file.metadata()),
-        Some(Nature::Remote) | None => Speculated::NotNow,
+    match Place::of(file).keeper {
+        Keeper::Local => Speculated::Done(file.metadata()),
+        Keeper::Layered | Keeper::Remote => Speculated::NotNow,
     }
 }
 
 /// How long a regular file is. None of anything else.
-pub fn file_len(file: &File) -> Speculated<Option<u64>> {
-    match ask(file, libc::STATX_TYPE | libc::STATX_SIZE) {
-        Some(answer) if nature(&answer) != Nature::Remote => {
-            let is_regular = kind_of(&answer) == libc::S_IFREG;
-            Speculated::Done(is_regular.then_some(answer.stx_size))
+pub fn file_len(file: &OpenFile) -> Speculated<Option<u64>> {
+    let Some(answer) = ask(file.as_raw_fd(), libc::STATX_TYPE | libc::STATX_SIZE) else {
+        return Speculated::NotNow;
+    };
+    let place = Place::told_by(&answer);
+    file.note_place(place);
+    if place.keeper != Keeper::Local {
+        return Speculated::NotNow;
+    }
+    let is_regular = u32::from(answer.stx_mode) & libc::S_IFMT == libc::S_IFREG;
+    Speculated::Done(is_regular.then_some(answer.stx_size))
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cold_middle_is_seen() {
+        const LEN: usize = 1 << 20;
+        // Not in /tmp, which may be memory: beside the program, which is on a disk most likely.
+        let dir = tempfile::tempdir_in(std::env::current_exe().unwrap().parent().unwrap()).unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, vec![1; LEN]).unwrap();
+        let file = OpenFile::new(File::open(&path).unwrap());
+        if file.place().keeper != Keeper::Local {
+            println!("skipped: no file system on a device at {}", path.display());
+            return;
         }
-        _ => Speculated::NotNow,
+        file.sync_all().unwrap();
+        assert!(is_cached(&file, 0, LEN), "it was just written");
+        assert!(is_cached(&file, 0, 2 * LEN), "its end counts");
+        let (from, len) = (LEN as i64 / 4, LEN as i64 / 2);
+        // SAFETY: advice about an open descriptor. The size of what it is about fits.
+        let advised = unsafe {
+            libc::posix_fadvise(
+                file.as_raw_fd(),
+                from as libc::off_t,
+                len as libc::off_t,
+                libc::POSIX_FADV_DONTNEED,
+            )
+        };
+        assert_eq!(advised, 0);
+        assert!(is_cached(&file, 0, 4096) && is_cached(&file, LEN as u64 - 4096, 4096));
+        let mut middle = 0_u8;
+        // SAFETY: the one byte is valid for writes.
+        let look = unsafe { read(&file, &mut middle, 1, At::Offset(LEN as u64 / 2)) };
+        if !matches!(look, Speculated::NotNow) {
+            println!("skipped: the file system keeps what it is told to forget");
+            return;
+        }
+        assert!(!is_cached(&file, 0, LEN), "the middle is cold");
     }
 }

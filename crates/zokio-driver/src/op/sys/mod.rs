@@ -5,9 +5,9 @@
 //! - `read(file, pointer, len, at)` and `write(file, slice, at)`: one call, run again if a signal
 //!   interrupted it; short counts are normal;
 //! - `close(file)`, with the error that a plain drop would swallow;
-//! - `is_unbounded(file)`: whether reading or writing it may wait without bound;
-//! - `takes_offset(file, at)`: whether the ring would do the same there as the call;
+//! - `is_offset(at)`: whether a file can have such an offset at all;
 //! - `copy_range(from, to, len)`, on Linux only;
+//! - [`Place`]: what is behind a descriptor, told without asking whoever keeps the file system;
 //! - [`now`]: what can be done at once without waiting for a disk; everything answers
 //!   [`Speculated::NotNow`] where the system has no such calls. They came with the ring and are
 //!   offered where it is.
@@ -26,6 +26,13 @@ mod imp;
 #[path = "windows.rs"]
 mod imp;
 
+#[cfg(zokio_ring)]
+#[path = "place.rs"]
+mod place;
+#[cfg(not(zokio_ring))]
+#[path = "nowhere.rs"]
+mod place;
+
 mod range;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -33,7 +40,8 @@ pub use range::copy_range;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use imp::again_if_interrupted;
-pub(crate) use imp::{close, is_unbounded, read, takes_offset, write};
+pub(crate) use imp::{close, is_offset, read, write};
+pub use place::{Keeper, Place, Shape};
 
 /// What came of trying to do something without waiting.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // The read is unsafe where it is tried.
 
 use super::Speculated;
-use crate::op::{At, OpPath, OpenHow};
+use crate::op::{At, OpPath, OpenFile, OpenHow};
 use std::fs::{File, Metadata};
 use std::io;
 
@@ -44,6 +44,16 @@ pub fn file_metadata(_file: &File) -> Speculated<io::Result<Metadata>> {
 }
 
 /// Never tries.
-pub fn file_len(_file: &File) -> Speculated<Option<u64>> {
+pub fn file_len(_file: &OpenFile) -> Speculated<Option<u64>> {
     Speculated::Never
+}
+
+/// There is no ring whose writes would have to be caught up with.
+pub(crate) fn appends(_file: &File) -> bool {
+    false
+}
+
+/// Nobody says.
+pub fn is_cached(_file: &OpenFile, _offset: u64, _len: usize) -> bool {
+    false
 }

@@ -3,9 +3,8 @@
 
 use crate::op::At;
 use std::fs::File;
-use std::io::{self, Seek};
+use std::io;
 use std::os::fd::{AsRawFd, IntoRawFd};
-use std::os::unix::fs::FileTypeExt;
 
 // Offsets of 64 bits, whatever the width of words: elsewhere all calls have them.
 #[cfg(not(target_os = "linux"))]
@@ -84,21 +83,11 @@ pub(crate) fn close(file: File) -> io::Result<()> {
     }
 }
 
-/// Whether the ring and the call agree on what `at` means for `file`.
-pub(crate) fn takes_offset(file: &File, at: At) -> bool {
+/// Whether a file can have such an offset. The calls refuse what they are not given; a ring takes some of
+/// it for the cursor.
+pub(crate) fn is_offset(at: At) -> bool {
     match at {
         At::Cursor => true,
-        At::Offset(offset) => {
-            let mut file = file;
-            offset_of(offset).is_ok() && file.stream_position().is_ok()
-        }
+        At::Offset(offset) => offset_of(offset).is_ok(),
     }
-}
-
-/// Whether reading or writing `file` may wait without bound.
-pub(crate) fn is_unbounded(file: &File) -> bool {
-    file.metadata().is_ok_and(|metadata| {
-        let kind = metadata.file_type();
-        kind.is_fifo() || kind.is_socket() || kind.is_char_device()
-    })
 }

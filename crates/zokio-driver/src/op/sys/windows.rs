@@ -46,11 +46,6 @@ pub(crate) fn close(file: File) -> io::Result<()> {
 }
 
 /// There is no ring that would have to agree.
-pub(crate) fn takes_offset(_file: &File, _at: At) -> bool {
+pub(crate) fn is_offset(_at: At) -> bool {
     true
-}
-
-/// Whether reading or writing `file` may wait without bound.
-pub(crate) fn is_unbounded(file: &File) -> bool {
-    file.metadata().is_ok_and(|metadata| !metadata.is_file())
 }

@@ -5,8 +5,16 @@ use crate::buf::IoBuf;
 use crate::op::{OnOffload, sys};
 
 impl<B: IoBuf> OnOffload for Write<B> {
-    fn run(self) -> Self::Output {
-        let result = sys::write(&self.file, self.source(), self.at);
-        self.returned(result)
+    fn run(mut self) -> Self::Output {
+        loop {
+            let count = match sys::write(&self.file, self.source(), self.at) {
+                Ok(count) => count,
+                Err(error) => return self.returned(Err(error)),
+            };
+            match self.went_on(count) {
+                Ok(sent) => return sent,
+                Err(rest) => self = rest,
+            }
+        }
     }
 }

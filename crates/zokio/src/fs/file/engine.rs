@@ -2,10 +2,11 @@
 //!
 //! ```text
 //!            read that has to wait            write that has to wait
-//! Reading ◀──────────────────────── Idle ────────────────────────▶ Writing ─┐ short: the rest
-//!    └── bytes wait in `unread` ────▶ │ ◀──────────── error kept ─────┘ ◀───┘
-//!                                     │ seek from the end
-//!                                     └──────────▶ Seeking ──▶ Idle
+//! Reading ◀──────────────────────── Idle ────────────────────────▶ Writing ──┐ failed: the rest
+//!    └── bytes wait in `unread` ────▶ │ ◀───────────────────────────┘ ◀────────┘ is kept
+//!                                     │ seek that may wait
+//!                                     ├──────────▶ Seeking ──▶ Sought ──▶ Idle
+//!                                     └──────────▶ GivingBack ──▶ Idle
 //! ```
 //!
 //! Invariants:
@@ -13,9 +14,15 @@
 //! 1. `unread` holds bytes that the system's position is past and the user's is not. Before the
 //!    position is used for anything but reading on, it is moved back by that many. What has no
 //!    position (a pipe, a terminal) is written regardless, and `unread` stays.
-//! 2. A failed write is reported once: by the next write or flush.
-//! 3. Two operations at the position are never under way together: not here, and, where clones share
+//! 2. Bytes that were reported as written are written, or their error is told. A write that fails leaves
+//!    its rest in `failed`. The next call that promises something (a write, a flush, a sync, a change of the
+//!    length) tells the error; each one after it tries the rest again first, and succeeds only if that does.
+//!    So nothing is written behind a gap, and no success is reported for bytes that are gone. Reading or
+//!    seeking moves the position away from where the rest belongs, and drops it; the error stays to be told.
+//! 3. Two operations at the position are never under way together: not here, and, where others may share
 //!    the position, not on the ring, which does not lock it.
+//! 4. The calling thread takes the position's lock only if nobody else can hold it for long: a clone that
+//!    waits for a server in the middle of a read holds it.
 #![allow(unsafe_code)]
 
 use crate::fs::run;
@@ -25,7 +32,7 @@ use std::io::{self, Seek, SeekFrom};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use zokio_driver::op::{At, Op, Read, Speculated, Write, now};
+use zokio_driver::op::{At, Op, OpenFile, Read, Sent, Speculated, Write, now};
 use zokio_io::ReadBuf;
 use zokio_task::JoinHandle;
 
@@ -37,14 +44,22 @@ const AT_ONCE_MAX: usize = 256 * 1024;
 enum State {
     Idle,
     Reading(Op<Read<Bytes>>),
-    Writing {
-        write: Op<Write<Bytes>>,
-        /// How many bytes of the buffer are written.
-        done: usize,
-    },
+    Writing(Op<Write<Bytes>>),
     Seeking(JoinHandle<io::Result<u64>>),
+    /// The system's position is on its way back to the user's.
+    GivingBack(JoinHandle<io::Result<u64>>),
     /// A seek that is over, to be reported.
     Sought(io::Result<u64>),
+}
+
+/// A write that failed.
+struct Failed {
+    /// None once somebody was told.
+    untold: Option<io::Error>,
+    /// What was not written, behind its first `done` bytes. None if it does not belong where the position
+    /// is now, or is lost.
+    rest: Option<Bytes>,
+    done: usize,
 }
 
 /// What is under way on an open file.
@@ -55,26 +70,32 @@ pub(super) struct Engine {
     unread_start: usize,
     /// Where the last seek led.
     position: u64,
-    /// A write's error that nobody has heard of.
-    write_error: Option<io::Error>,
+    /// Invariant 2.
+    failed: Option<Failed>,
     /// False once this file turned out not to be readable, or writable, at once.
     tries_read: bool,
     tries_write: bool,
     /// Whether clones share the position.
     shares_position: bool,
+    /// Whether the file was opened elsewhere, where it may have been cloned.
+    is_foreign: bool,
+    /// The file turned out to have no position.
+    has_no_position: bool,
 }
 
 impl Engine {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(is_foreign: bool) -> Self {
         Self {
             state: State::Idle,
             unread: Vec::new(),
             unread_start: 0,
             position: 0,
-            write_error: None,
+            failed: None,
             tries_read: true,
             tries_write: true,
             shares_position: false,
+            is_foreign,
+            has_no_position: false,
         }
     }
 
@@ -86,15 +107,49 @@ impl Engine {
         &self.unread[self.unread_start..]
     }
 
+    /// Whether operations at the position go to the pool, which locks it (invariant 3).
+    fn needs_pool(&self, file: &OpenFile) -> bool {
+        self.shares_position || (self.is_foreign && file.is_remote())
+    }
+
+    /// Whether the position may be moved by the calling thread (invariant 4).
+    fn seeks_at_once(&self, file: &OpenFile) -> bool {
+        !self.shares_position && file.moves_at_once()
+    }
+
     /// Moves the system's position back to the user's.
-    pub(super) fn give_back_unread(&mut self, file: &StdFile) -> io::Result<()> {
-        let count = self.unread().len();
-        if count == 0 {
-            return Ok(());
-        }
-        match seek(file, SeekFrom::Current(-(count as i64))) {
-            // Reads and writes have nothing to do with each other there (invariant 1).
-            Err(error) if error.kind() == io::ErrorKind::NotSeekable => return Ok(()),
+    pub(super) fn poll_given_back(
+        &mut self,
+        file: &Arc<OpenFile>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let result = if let State::GivingBack(seek) = &mut self.state {
+            let result = ready!(Pin::new(seek).poll(cx)).unwrap_or_else(|_| Err(run::not_run()));
+            self.state = State::Idle;
+            result
+        } else {
+            let count = self.unread().len();
+            // Reads and writes have nothing to do with each other where there is no position.
+            if count == 0 || self.has_no_position {
+                return Poll::Ready(Ok(()));
+            }
+            let back = SeekFrom::Current(-(count as i64));
+            if !self.seeks_at_once(file) {
+                self.state = State::GivingBack(begin_seek(file, back));
+                return self.poll_given_back(file, cx);
+            }
+            seek(file, back)
+        };
+        Poll::Ready(self.given_back(result))
+    }
+
+    /// Takes note of what came of moving the position back.
+    fn given_back(&mut self, result: io::Result<u64>) -> io::Result<()> {
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::NotSeekable => {
+                self.has_no_position = true;
+                return Ok(());
+            }
             result => result?,
         };
         self.unread.clear();
@@ -123,7 +178,7 @@ impl Engine {
     }
 
     /// Waits until nothing is under way, except that a seek's result may wait to be reported.
-    pub(super) fn poll_settled(&mut self, file: &Arc<StdFile>, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_settled(&mut self, file: &Arc<OpenFile>, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.state {
             State::Idle | State::Sought(_) => return Poll::Ready(()),
             State::Reading(read) => {
@@ -132,7 +187,15 @@ impl Engine {
                 self.keep(filled.buf);
                 // Nobody asked for this read any more, and the next one gives its error again.
             }
-            State::Writing { .. } => ready!(self.poll_written(file, cx)),
+            State::Writing(write) => {
+                let sent = ready!(Pin::new(write).poll(cx));
+                self.state = State::Idle;
+                self.written(sent);
+            }
+            State::GivingBack(_) => {
+                // Its caller is gone. Failed, it leaves the bytes to be read.
+                let _ = ready!(self.poll_given_back(file, cx));
+            }
             State::Seeking(seek) => {
                 let result = match ready!(Pin::new(seek).poll(cx)) {
                     Ok(result) => result,
@@ -160,40 +223,65 @@ impl Engine {
         self.unread_start = 0;
     }
 
-    /// Waits for the write that is under way. Its error is kept.
-    fn poll_written(&mut self, file: &Arc<StdFile>, cx: &mut Context<'_>) -> Poll<()> {
-        while let State::Writing { write, done } = &mut self.state {
-            let sent = ready!(Pin::new(write).poll(cx));
-            let done = *done;
-            self.state = State::Idle;
-            let count = match sent.result {
-                Ok(0) => Err(io::ErrorKind::WriteZero.into()),
-                other => other,
-            };
-            match (count, sent.buf) {
-                (Ok(count), Some(buf)) if done + count < buf.len() => {
-                    self.begin_write(file, buf, done + count);
-                }
-                (Ok(_), buf) => self.give_back_buf(buf.unwrap_or_default()),
-                (Err(error), _) => self.write_error = Some(error),
+    /// Takes note of what a write has brought (invariant 2).
+    fn written(&mut self, sent: Sent<Bytes>) {
+        match sent.result {
+            Ok(_) => self.give_back_buf(sent.buf.unwrap_or_default()),
+            Err(error) => {
+                self.failed = Some(Failed {
+                    untold: Some(error),
+                    rest: sent.buf,
+                    done: sent.end,
+                });
             }
         }
-        Poll::Ready(())
     }
 
-    fn begin_write(&mut self, file: &Arc<StdFile>, buf: Bytes, done: usize) {
-        let write = Write::new(file.clone(), buf, done, At::Cursor);
-        let write = if self.shares_position {
+    fn begin_write(&mut self, file: &Arc<OpenFile>, buf: Bytes, done: usize) {
+        let write = Write::whole(file.clone(), buf, done);
+        let write = if self.needs_pool(file) {
             run::begin_offloaded(write)
         } else {
             run::begin(write)
         };
-        self.state = State::Writing { write, done };
+        self.state = State::Writing(write);
+    }
+
+    /// Waits until all that was reported as written is. An error of it that nobody was told is told;
+    /// otherwise the rest of what failed is tried again.
+    ///
+    /// A result of a seek that waits to be reported stays.
+    pub(super) fn poll_promise(
+        &mut self,
+        file: &Arc<OpenFile>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.poll_settled(file, cx));
+            let Some(failed) = &mut self.failed else {
+                return Poll::Ready(Ok(()));
+            };
+            if let Some(error) = failed.untold.take() {
+                return Poll::Ready(Err(error));
+            }
+            let (rest, done) = (failed.rest.take(), failed.done);
+            self.failed = None;
+            if let Some(rest) = rest {
+                self.begin_write(file, rest, done);
+            }
+        }
+    }
+
+    /// The position moves: what is left of a write that failed has no place any more.
+    fn leave_rest(&mut self) {
+        if let Some(failed) = &mut self.failed {
+            failed.rest = None;
+        }
     }
 
     pub(super) fn poll_read(
         &mut self,
-        file: &Arc<StdFile>,
+        file: &Arc<OpenFile>,
         max: usize,
         cx: &mut Context<'_>,
         dst: &mut ReadBuf<'_>,
@@ -214,6 +302,7 @@ impl Engine {
             if dst.remaining() == 0 {
                 return Poll::Ready(Ok(()));
             }
+            self.leave_rest();
             if !self.unread().is_empty() {
                 let count = self.unread().len().min(dst.remaining());
                 dst.put_slice(&self.unread()[..count]);
@@ -227,7 +316,7 @@ impl Engine {
             let len = dst.remaining().min(max);
             buf.reserve(len);
             let read = Read::new(file.clone(), buf, 0, len, At::Cursor);
-            self.state = State::Reading(if self.shares_position {
+            self.state = State::Reading(if self.needs_pool(file) {
                 run::begin_offloaded(read)
             } else {
                 run::begin(read)
@@ -238,11 +327,11 @@ impl Engine {
     /// Reads what the system has in memory straight into `dst`.
     fn read_at_once(
         &mut self,
-        file: &StdFile,
+        file: &OpenFile,
         max: usize,
         dst: &mut ReadBuf<'_>,
     ) -> Option<io::Result<()>> {
-        if !self.tries_read {
+        if !self.tries_read || self.shares_position || file.is_remote() {
             return None;
         }
         let len = dst.remaining().min(max).min(AT_ONCE_MAX);
@@ -266,18 +355,19 @@ impl Engine {
     }
 
     /// Waits until a write may begin, and reports the error of the last one.
-    fn poll_writable(&mut self, file: &Arc<StdFile>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_settled(file, cx));
+    fn poll_writable(
+        &mut self,
+        file: &Arc<OpenFile>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.poll_promise(file, cx))?;
         self.state = State::Idle;
-        if let Some(error) = self.write_error.take() {
-            return Poll::Ready(Err(error));
-        }
-        Poll::Ready(self.give_back_unread(file))
+        self.poll_given_back(file, cx)
     }
 
     pub(super) fn poll_write(
         &mut self,
-        file: &Arc<StdFile>,
+        file: &Arc<OpenFile>,
         max: usize,
         cx: &mut Context<'_>,
         src: &[&[u8]],
@@ -310,8 +400,8 @@ impl Engine {
         Poll::Ready(Ok(count))
     }
 
-    fn write_at_once(&mut self, file: &StdFile, src: &[u8]) -> Option<io::Result<usize>> {
-        if !self.tries_write {
+    fn write_at_once(&mut self, file: &OpenFile, src: &[u8]) -> Option<io::Result<usize>> {
+        if !self.tries_write || self.shares_position || file.is_remote() {
             return None;
         }
         match now::write(file, src, At::Cursor) {
@@ -324,52 +414,31 @@ impl Engine {
         }
     }
 
-    pub(super) fn poll_flush(
-        &mut self,
-        file: &Arc<StdFile>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        ready!(self.poll_settled(file, cx));
-        Poll::Ready(match self.write_error.take() {
-            Some(error) => Err(error),
-            None => Ok(()),
-        })
-    }
-
-    pub(super) fn start_seek(&mut self, file: &Arc<StdFile>, to: SeekFrom) -> io::Result<()> {
+    pub(super) fn start_seek(&mut self, file: &Arc<OpenFile>, to: SeekFrom) -> io::Result<()> {
         if !matches!(self.state, State::Idle | State::Sought(_)) {
             return Err(io::Error::other(
                 "other file operation is pending, call poll_complete before start_seek",
             ));
         }
+        self.leave_rest();
         let unread = self.unread().len() as i64;
         let to = match to {
-            SeekFrom::Current(by) => match by.checked_sub(unread) {
-                Some(by) => SeekFrom::Current(by),
-                // In two steps, of which the system judges the second.
-                None => {
-                    let sought = self.give_back_unread(file).and_then(|()| seek(file, to));
-                    self.sought(sought);
-                    return Ok(());
-                }
-            },
+            // Nowhere: the system refuses what would be in front of the file, however far.
+            SeekFrom::Current(by) => SeekFrom::Current(by.saturating_sub(unread)),
             other => other,
         };
-        match to {
-            // The end is known by whoever keeps the file system, who may have to be asked.
-            SeekFrom::End(_) => {
-                let file = file.clone();
-                let seeking = zokio_runtime::spawn_blocking(move || seek(&file, to));
-                self.state = State::Seeking(seeking);
-            }
-            _ => self.sought(seek(file, to)),
+        // The end is known by whoever keeps the file system, who may have to be asked.
+        if matches!(to, SeekFrom::End(_)) || !self.seeks_at_once(file) {
+            self.state = State::Seeking(begin_seek(file, to));
+        } else {
+            self.sought(seek(file, to));
         }
         Ok(())
     }
 
     pub(super) fn poll_sought(
         &mut self,
-        file: &Arc<StdFile>,
+        file: &Arc<OpenFile>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<u64>> {
         ready!(self.poll_settled(file, cx));
@@ -378,6 +447,11 @@ impl Engine {
             _ => Poll::Ready(Ok(self.position)),
         }
     }
+}
+
+fn begin_seek(file: &Arc<OpenFile>, to: SeekFrom) -> JoinHandle<io::Result<u64>> {
+    let file = file.clone();
+    zokio_runtime::spawn_blocking(move || seek(&file, to))
 }
 
 fn seek(mut file: &StdFile, to: SeekFrom) -> io::Result<u64> {

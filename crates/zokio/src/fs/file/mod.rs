@@ -14,7 +14,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
-use zokio_driver::op::{Fdatasync, Fsync, OpenHow, Speculated, now};
+use zokio_driver::op::{Fdatasync, Fsync, OpenFile, OpenHow, Speculated, now};
 use zokio_sync::Mutex;
 
 /// How many bytes one read or write moves at most, unless set otherwise.
@@ -27,9 +27,15 @@ const MAX_BUF_SIZE: usize = 2 * 1024 * 1024;
 /// [`AsyncSeekExt`](zokio_io::AsyncSeekExt).
 ///
 /// A write that would have to wait is copied and reported as written; it is carried out behind the
-/// caller's back, and its error, if it has one, is the result of the next write or flush. So
-/// [`flush`](zokio_io::AsyncWriteExt::flush) before the file is dropped: dropping it waits for
-/// nothing and reports nothing. The descriptor is closed once what is under way is over.
+/// caller's back, all of it, also if the file is dropped meanwhile. Its error, if it has one, is the result
+/// of the next call that promises something: a write, a flush, a shutdown, [`sync_all`](Self::sync_all),
+/// [`sync_data`](Self::sync_data) or [`set_len`](Self::set_len). What was not written is kept, and each
+/// such call after that tries it again first: none of them succeeds before it is written, and nothing is
+/// written behind it. A read or a seek leaves it. So [`flush`](zokio_io::AsyncWriteExt::flush) before the
+/// file is dropped: dropping it waits for nothing and reports nothing.
+///
+/// Dropped, a file is closed at once, or as soon as what is under way is over. Closing a file of a server,
+/// or of a FUSE file system, may wait, so that a thread of the blocking pool does it.
 ///
 /// # Examples
 /// ```no_run
@@ -47,7 +53,7 @@ const MAX_BUF_SIZE: usize = 2 * 1024 * 1024;
 /// # Cancel safety
 /// A read that is dropped loses no byte: what it brings later is the beginning of the next read.
 pub struct File {
-    std: Arc<StdFile>,
+    std: Arc<OpenFile>,
     engine: Mutex<Engine>,
     max_buf_size: usize,
 }
@@ -61,8 +67,7 @@ impl File {
     /// # Panics
     /// Outside of a runtime.
     pub async fn open(path: impl AsRef<Path>) -> io::Result<File> {
-        let file = open(path.as_ref(), OpenHow::reading()).await?;
-        Ok(File::from_std(file))
+        open(path.as_ref(), OpenHow::reading()).await.map(File::own)
     }
 
     /// Opens `path` for writing; makes it if there is none, empties it if there is one.
@@ -73,8 +78,9 @@ impl File {
     /// # Panics
     /// Outside of a runtime.
     pub async fn create(path: impl AsRef<Path>) -> io::Result<File> {
-        let file = open(path.as_ref(), OpenHow::creating()).await?;
-        Ok(File::from_std(file))
+        open(path.as_ref(), OpenHow::creating())
+            .await
+            .map(File::own)
     }
 
     /// Makes `path` and opens it for reading and writing. Fails if there is one.
@@ -101,23 +107,42 @@ impl File {
 
     /// Takes over a file of the standard library.
     pub fn from_std(std: StdFile) -> File {
+        let std = OpenFile::new(std);
+        run::adopt(&std);
+        File::of(std, true)
+    }
+
+    /// A file that was opened here, so that nobody else has its position.
+    pub(super) fn own(std: Arc<OpenFile>) -> File {
+        File::of(std, false)
+    }
+
+    fn of(std: Arc<OpenFile>, is_foreign: bool) -> File {
         File {
-            std: Arc::new(std),
-            engine: Mutex::new(Engine::new()),
+            std,
+            engine: Mutex::new(Engine::new(is_foreign)),
             max_buf_size: MAX_BUF_SIZE,
         }
     }
 
-    /// Waits until what was written is under way no more. Its error is kept for the next write or
-    /// flush.
+    /// Waits until what was written is under way no more. Its error is kept for whoever promises
+    /// something next.
     async fn settled(&self) -> zokio_sync::MutexGuard<'_, Engine> {
         let mut engine = self.engine.lock().await;
         std::future::poll_fn(|cx| engine.poll_settled(&self.std, cx)).await;
         engine
     }
 
+    /// As [`settled`](Self::settled), where success promises that all is written: see
+    /// [`Engine::poll_promise`].
+    async fn promised(&self) -> io::Result<zokio_sync::MutexGuard<'_, Engine>> {
+        let mut engine = self.engine.lock().await;
+        std::future::poll_fn(|cx| engine.poll_promise(&self.std, cx)).await?;
+        Ok(engine)
+    }
+
     /// The open file, once what was written is under way no more.
-    pub(crate) async fn shared(&self) -> Arc<StdFile> {
+    pub(crate) async fn shared(&self) -> Arc<OpenFile> {
         let _settled = self.settled().await;
         self.std.clone()
     }
@@ -125,38 +150,38 @@ impl File {
     /// Brings data and metadata to the disk.
     ///
     /// # Errors
-    /// Those of [`std::fs::File::sync_all`].
+    /// Those of [`std::fs::File::sync_all`]; that of an earlier write, if nobody was told of it yet.
     ///
     /// # Panics
     /// Outside of a runtime.
     pub async fn sync_all(&self) -> io::Result<()> {
-        let _settled = self.settled().await;
+        let _settled = self.promised().await?;
         run::begin(Fsync::new(self.std.clone())).await
     }
 
     /// Brings data to the disk, with no more metadata than is needed to read it.
     ///
     /// # Errors
-    /// Those of [`std::fs::File::sync_data`].
+    /// Those of [`std::fs::File::sync_data`]; that of an earlier write, if nobody was told of it yet.
     ///
     /// # Panics
     /// Outside of a runtime.
     pub async fn sync_data(&self) -> io::Result<()> {
-        let _settled = self.settled().await;
+        let _settled = self.promised().await?;
         run::begin(Fdatasync::new(self.std.clone())).await
     }
 
     /// Cuts the file off at `size`, or fills it up to there with zeros.
     ///
     /// # Errors
-    /// Those of [`std::fs::File::set_len`].
+    /// Those of [`std::fs::File::set_len`]; that of an earlier write, if nobody was told of it yet.
     ///
     /// # Panics
     /// Outside of a runtime.
     pub async fn set_len(&self, size: u64) -> io::Result<()> {
-        let mut engine = self.settled().await;
+        let mut engine = self.promised().await?;
         // What was read ahead may not be there any more.
-        engine.give_back_unread(&self.std)?;
+        std::future::poll_fn(|cx| engine.poll_given_back(&self.std, cx)).await?;
         let std = self.std.clone();
         run::offload(move || std.set_len(size)).await
     }
@@ -207,7 +232,7 @@ impl File {
         // An operation gives its reference back before it says that it is over. Only one whose
         // future was dropped may still be under way.
         match Arc::try_unwrap(self.std) {
-            Ok(std) => std,
+            Ok(std) => std.into_std(),
             Err(shared) => shared
                 .try_clone()
                 .expect("a descriptor for a file that a dropped operation still holds"),
@@ -221,7 +246,7 @@ impl File {
     #[allow(clippy::result_large_err)] // The signature is given.
     pub fn try_into_std(mut self) -> Result<StdFile, Self> {
         match Arc::try_unwrap(self.std) {
-            Ok(std) => Ok(std),
+            Ok(std) => Ok(std.into_std()),
             Err(shared) => {
                 self.std = shared;
                 Err(self)

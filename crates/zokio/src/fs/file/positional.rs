@@ -18,7 +18,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use zokio_driver::buf::{self, IoBuf, IoBufMut};
-use zokio_driver::op::{At, Backends, Filled, Op, Read, Sent, Write};
+use zokio_driver::op::{At, Backends, Filled, Op, OpenFile, Read, Sent, Write};
 use zokio_task::coop;
 
 /// The most that is copied on the calling thread: a copy of more would keep others waiting.
@@ -63,11 +63,11 @@ trait Transfer: Backends {
     const ENDED: io::ErrorKind;
 
     /// The operation on the part of `buf` behind `done`, up to `len` bytes of it.
-    fn prepare(file: Arc<std::fs::File>, buf: Self::Buf, done: usize, len: usize, at: At) -> Self;
+    fn prepare(file: Arc<OpenFile>, buf: Self::Buf, done: usize, len: usize, at: At) -> Self;
 
     /// The same at once. The buffer alone if it would have to wait.
     fn now(
-        file: &std::fs::File,
+        file: &OpenFile,
         buf: Self::Buf,
         done: usize,
         len: usize,
@@ -85,11 +85,11 @@ impl<B: IoBufMut> Transfer for Read<B> {
     type Buf = B;
     const ENDED: io::ErrorKind = io::ErrorKind::UnexpectedEof;
 
-    fn prepare(file: Arc<std::fs::File>, buf: B, done: usize, len: usize, at: At) -> Self {
+    fn prepare(file: Arc<OpenFile>, buf: B, done: usize, len: usize, at: At) -> Self {
         Read::new(file, buf, done, len, at)
     }
 
-    fn now(file: &std::fs::File, buf: B, done: usize, len: usize, at: At) -> Result<Filled<B>, B> {
+    fn now(file: &OpenFile, buf: B, done: usize, len: usize, at: At) -> Result<Filled<B>, B> {
         Read::now(file, buf, done, len, at)
     }
 
@@ -107,11 +107,11 @@ impl<B: IoBuf> Transfer for Write<B> {
     type Buf = B;
     const ENDED: io::ErrorKind = io::ErrorKind::WriteZero;
 
-    fn prepare(file: Arc<std::fs::File>, buf: B, done: usize, _len: usize, at: At) -> Self {
+    fn prepare(file: Arc<OpenFile>, buf: B, done: usize, _len: usize, at: At) -> Self {
         Write::new(file, buf, done, at)
     }
 
-    fn now(file: &std::fs::File, buf: B, done: usize, _len: usize, at: At) -> Result<Sent<B>, B> {
+    fn now(file: &OpenFile, buf: B, done: usize, _len: usize, at: At) -> Result<Sent<B>, B> {
         Write::now(file, buf, done, at)
     }
 
@@ -125,7 +125,7 @@ impl<B: IoBuf> Transfer for Write<B> {
 /// What the futures here are made of: one transfer, or as many as it takes if `is_exact`.
 #[derive(Debug)]
 struct Steps<T: Transfer> {
-    file: Arc<std::fs::File>,
+    file: Arc<OpenFile>,
     stage: Stage<T::Buf, T>,
     offset: u64,
     done: usize,

@@ -2,8 +2,9 @@
 //!
 //! On Linux `sendfile(2)` moves the bytes from the page cache to the socket. It would wait for the disk if
 //! they are not there, so a window of the file is brought into the cache first, by a read on the ring or
-//! the blocking pool, unless the first and the last byte of the window are there already. Files that
-//! `sendfile` does not take, and other systems, have the window read and then written.
+//! the blocking pool, unless all of it is there already. Files that `sendfile` does not take, those of a server
+//! or of a FUSE file system, whom it may ask each time, and other systems have the window read and then
+//! written.
 //!
 //! Invariants:
 //!
@@ -14,11 +15,10 @@
 use super::socket::StreamSocket;
 use crate::fs::File;
 use std::fmt;
-use std::fs::File as StdFile;
 use std::io;
 use std::sync::Arc;
 use zokio_driver::DriverHandle;
-use zokio_driver::op::{At, Filled, Read};
+use zokio_driver::op::{At, Filled, OpenFile, Read};
 use zokio_io::Interest;
 use zokio_task::coop;
 
@@ -110,6 +110,7 @@ impl<'a, S: StreamSocket> SendFile<'a, S> {
     /// part as it is.
     pub async fn run(&mut self) -> io::Result<u64> {
         let file = self.file.shared().await;
+        self.copies |= file.is_remote();
         while self.sent < self.len {
             if self.taken < self.ready.len() {
                 self.write().await?;
@@ -134,7 +135,7 @@ impl<'a, S: StreamSocket> SendFile<'a, S> {
     }
 
     /// Reads a window, to be written.
-    async fn read(&mut self, file: &Arc<StdFile>) -> io::Result<()> {
+    async fn read(&mut self, file: &Arc<OpenFile>) -> io::Result<()> {
         let (at, len) = (At::Offset(self.offset()), self.window());
         let read = Read::new(file.clone(), Vec::with_capacity(len), 0, len, at);
         let filled = match read.try_now() {
@@ -174,7 +175,7 @@ impl<'a, S: StreamSocket> SendFile<'a, S> {
 
     /// Has the kernel send a part of a window.
     #[cfg(target_os = "linux")]
-    async fn send(&mut self, file: &Arc<StdFile>) -> io::Result<()> {
+    async fn send(&mut self, file: &Arc<OpenFile>) -> io::Result<()> {
         use zokio_driver::op::net::{is_unsupported, splice};
 
         let (offset, len) = (self.offset(), self.window());
@@ -192,7 +193,7 @@ impl<'a, S: StreamSocket> SendFile<'a, S> {
 
     /// There is no kernel that does: `copies` is set from the start.
     #[cfg(not(target_os = "linux"))]
-    async fn send(&mut self, file: &Arc<StdFile>) -> io::Result<()> {
+    async fn send(&mut self, file: &Arc<OpenFile>) -> io::Result<()> {
         self.read(file).await
     }
 }
@@ -218,23 +219,14 @@ fn begin(driver: &DriverHandle, operation: Read<Vec<u8>>) -> zokio_driver::op::O
     driver.plane().start(here, operation)
 }
 
-/// Brings a part of a file into the cache, unless its ends are there. What fails here fails again,
+/// Brings a part of a file into the cache, unless all of it is there. What fails here fails again,
 /// and is told, when the part is sent.
 #[cfg(target_os = "linux")]
-async fn warm(driver: &DriverHandle, file: &Arc<StdFile>, offset: u64, len: usize) {
-    let mut scratch = Vec::with_capacity(1);
-    for at in [offset, offset.saturating_add(len as u64 - 1)] {
-        scratch.clear();
-        let look = Read::new(file.clone(), scratch, 0, 1, At::Offset(at));
-        match look.try_now() {
-            Ok(filled) => scratch = filled.buf.unwrap_or_default(),
-            Err(_) => {
-                let room = Vec::with_capacity(len);
-                let read = Read::new(file.clone(), room, 0, len, At::Offset(offset));
-                drop(begin(driver, read).await);
-                return;
-            }
-        }
+async fn warm(driver: &DriverHandle, file: &Arc<OpenFile>, offset: u64, len: usize) {
+    if !zokio_driver::op::now::is_cached(file, offset, len) {
+        let room = Vec::with_capacity(len);
+        let read = Read::new(file.clone(), room, 0, len, At::Offset(offset));
+        drop(begin(driver, read).await);
     }
 }
 
