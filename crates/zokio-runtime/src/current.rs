@@ -6,7 +6,7 @@ use zokio_base::sync::Arc;
 use zokio_driver::DriverHandle;
 use zokio_sched::Spawner;
 use zokio_task::context::{self, Services};
-use zokio_task::{JoinHandle, SpawnMeta};
+use zokio_task::{JoinHandle, SpawnMeta, box_if_large};
 
 const NOT_OURS: &str = "only runtimes enter services";
 
@@ -60,7 +60,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    spawn_with(future, SpawnMeta::new())
+    box_if_large!(future: F => spawn_with(future, SpawnMeta::new()))
 }
 
 /// As [`spawn`], with everything said about the task.

@@ -7,6 +7,7 @@ use crate::builder::Builder;
 use crate::handle::Handle;
 use crate::runtime::Runtime;
 use zokio_base::sync::OnceLock;
+use zokio_task::box_if_large;
 
 /// The default runtime, once it was needed.
 static DEFAULT: OnceLock<Runtime> = OnceLock::new();
@@ -43,10 +44,10 @@ static DEFAULT: OnceLock<Runtime> = OnceLock::new();
 /// ```
 #[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    match Handle::try_current() {
+    box_if_large!(future: F => match Handle::try_current() {
         Ok(handle) => handle.block_on(future),
         Err(_) => default_runtime().block_on(future),
-    }
+    })
 }
 
 #[track_caller]

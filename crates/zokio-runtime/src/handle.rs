@@ -19,7 +19,7 @@ use zokio_base::sync::{Arc, OnceLock};
 use zokio_driver::DriverHandle;
 use zokio_sched::{Scheduler, Spawner};
 use zokio_task::context::{self, Services};
-use zokio_task::{JoinHandle, SpawnMeta};
+use zokio_task::{JoinHandle, SpawnMeta, box_if_large};
 use zokio_time::TimerHandle;
 
 /// What a runtime consists of.
@@ -219,7 +219,7 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.inner.spawner.spawn(future, SpawnMeta::new())
+        box_if_large!(future: F => self.inner.spawner.spawn(future, SpawnMeta::new()))
     }
 
     /// Runs a closure that may block on a thread of the runtime's pool. See
@@ -237,7 +237,8 @@ impl Handle {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        self.inner.pool.spawn(&self.inner, func, SpawnMeta::new())
+        let inner = &self.inner;
+        box_if_large!(closure func: F => inner.pool.spawn(inner, func, SpawnMeta::new()))
     }
 
     /// Runs a future to its end on the calling thread, inside of the runtime.
@@ -259,7 +260,7 @@ impl Handle {
         // The thread runs this future only, whatever the runtime's kind: it may block in place.
         let _region = enter_region(true);
         let _guard = self.enter();
-        zokio_task::block_on::block_on(future)
+        box_if_large!(future: F => zokio_task::block_on::block_on(future))
     }
 
     /// Which kind of scheduler the runtime has.

@@ -13,7 +13,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::time::Duration;
 use zokio_task::context;
-use zokio_task::{JoinHandle, SpawnMeta};
+use zokio_task::{JoinHandle, SpawnMeta, box_if_large};
 
 /// Published tests compare these texts.
 const OUTSIDE: &str =
@@ -111,11 +111,13 @@ impl LocalRuntime {
         F::Output: 'static,
     {
         let spawner = &self.handle().inner.spawner;
-        // SAFETY: this value is neither `Send` nor `Sync`, so the calling thread is the one that
-        // made it, and the one that drops it. Only its `block_on` and its drop run the tasks of
-        // the scheduler: `Handle::block_on` does not drive a current-thread scheduler, and the
-        // shutdown cancels tasks where `wait_shutdown` is called, which is in our drop.
-        unsafe { spawner.spawn_local(future, SpawnMeta::new()) }
+        box_if_large!(future: F => {
+            // SAFETY: this value is neither `Send` nor `Sync`, so the calling thread is the one that
+            // made it, and the one that drops it. Only its `block_on` and its drop run the tasks of
+            // the scheduler: `Handle::block_on` does not drive a current-thread scheduler, and the
+            // shutdown cancels tasks where `wait_shutdown` is called, which is in our drop.
+            unsafe { spawner.spawn_local(future, SpawnMeta::new()) }
+        })
     }
 
     /// Runs a closure that may block on a thread of the pool. See
@@ -133,7 +135,7 @@ impl LocalRuntime {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        self.runtime.spawn_blocking(func)
+        box_if_large!(closure func: F => self.runtime.spawn_blocking(func))
     }
 
     /// Runs a future to its end, and the runtime's tasks with it. See [`Runtime::block_on`].
@@ -152,7 +154,7 @@ impl LocalRuntime {
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         // What is spawned inside belongs here, not to a local set that is entered outside.
         let _outer = current_set::hide();
-        self.runtime.block_on(future)
+        box_if_large!(future: F => self.runtime.block_on(future))
     }
 
     /// Runs all tasks that are ready, and returns as soon as there is nothing more to do. See

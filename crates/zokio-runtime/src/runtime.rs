@@ -16,8 +16,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 use zokio_base::clock;
-use zokio_task::JoinHandle;
 use zokio_task::context::{self, Region};
+use zokio_task::{JoinHandle, box_if_large};
 
 /// An asynchronous runtime: scheduler, timers, I/O driver and a pool for what blocks.
 ///
@@ -97,7 +97,7 @@ impl Runtime {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.handle.spawn(future)
+        box_if_large!(future: F => self.handle.spawn(future))
     }
 
     /// Runs a closure that may block on a thread of the pool. See
@@ -115,7 +115,7 @@ impl Runtime {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        self.handle.spawn_blocking(func)
+        box_if_large!(closure func: F => self.handle.spawn_blocking(func))
     }
 
     /// Runs a future to its end on the calling thread. A current-thread runtime runs its tasks,
@@ -134,6 +134,12 @@ impl Runtime {
     /// ```
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        box_if_large!(future: F => self.drive_to_end(future))
+    }
+
+    /// As [`block_on`](Self::block_on), for a future that may be moved by value.
+    #[track_caller]
+    fn drive_to_end<F: Future>(&self, future: F) -> F::Output {
         if self.handle.inner.scheduler.is_multi_thread() {
             return self.handle.block_on(future);
         }

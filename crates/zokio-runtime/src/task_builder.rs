@@ -5,7 +5,7 @@ use crate::current;
 use crate::handle::Handle;
 use crate::local_set::{self, LocalSet};
 use std::io;
-use zokio_task::{JoinHandle, SpawnMeta};
+use zokio_task::{JoinHandle, SpawnMeta, box_if_large};
 
 /// Spawns one task, with a name.
 ///
@@ -89,7 +89,7 @@ impl<'a> Builder<'a> {
         Fut: Future + Send + 'static,
         Fut::Output: Send + 'static,
     {
-        Ok(current::spawn_with(future, self.meta()))
+        box_if_large!(future: Fut => Ok(current::spawn_with(future, self.meta())))
     }
 
     /// Spawns a future onto the runtime of `handle`. See [`Handle::spawn`].
@@ -113,7 +113,8 @@ impl<'a> Builder<'a> {
         Fut: Future + Send + 'static,
         Fut::Output: Send + 'static,
     {
-        Ok(handle.inner.spawner.spawn(future, self.meta()))
+        let spawner = &handle.inner.spawner;
+        box_if_large!(future: Fut => Ok(spawner.spawn(future, self.meta())))
     }
 
     /// Spawns a future that stays on this thread onto the current local set or local runtime. See
@@ -144,7 +145,7 @@ impl<'a> Builder<'a> {
         Fut: Future + 'static,
         Fut::Output: 'static,
     {
-        Ok(local_set::spawn_with(future, self.meta()))
+        box_if_large!(future: Fut => Ok(local_set::spawn_with(future, self.meta())))
     }
 
     /// Spawns a future that stays on this thread onto `local_set`. See [`LocalSet::spawn_local`].
@@ -173,7 +174,7 @@ impl<'a> Builder<'a> {
         Fut: Future + 'static,
         Fut::Output: 'static,
     {
-        Ok(local_set.spawn_with(future, self.meta()))
+        box_if_large!(future: Fut => Ok(local_set.spawn_with(future, self.meta())))
     }
 
     /// Runs a closure that may block on a thread of the current runtime's pool. See
@@ -204,7 +205,8 @@ impl<'a> Builder<'a> {
         Function: FnOnce() -> Output + Send + 'static,
         Output: Send + 'static,
     {
-        Ok(blocking::spawn_blocking_with(function, self.meta()))
+        let meta = self.meta();
+        box_if_large!(closure function: Function => Ok(blocking::spawn_blocking_with(function, meta)))
     }
 
     /// Runs a closure that may block on a thread of the pool of `handle`'s runtime. See
@@ -237,6 +239,7 @@ impl<'a> Builder<'a> {
         Output: Send + 'static,
     {
         let inner = &handle.inner;
-        Ok(inner.pool.spawn(inner, function, self.meta()))
+        let meta = self.meta();
+        box_if_large!(closure function: Function => Ok(inner.pool.spawn(inner, function, meta)))
     }
 }

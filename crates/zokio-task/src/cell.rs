@@ -4,7 +4,8 @@
 //! Cell<F>:  Header (64 bytes) | Stage: future or output or panic | Ext, if HAS_EXT
 //! ```
 //!
-//! One allocation, freed as a whole. The stage is a union: which member is alive follows from the
+//! One allocation, freed as a whole. A future of more than 512 bytes comes in a box of its own, which is
+//! freed when the future is dropped (`large.rs`). The stage is a union: which member is alive follows from the
 //! state word and from who holds `RUNNING`, so it needs no tag and no padding. A task whose future
 //! is zero-sized and whose output is `()` takes 72 bytes: the stage has room for a panic's pointer.
 //! Tasks are not aligned to cache lines: what would be saved in false sharing between neighbours

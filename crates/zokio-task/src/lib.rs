@@ -27,6 +27,12 @@
 //! has one owner, whom the same compare-and-swap names. A woken task has one notification, because
 //! only the update that sets `NOTIFIED` on an idle task makes one. Memory is freed by the update
 //! that takes the count of references to zero, and every handle is counted.
+//!
+//! A large future is in a box (`large.rs`), which is the stage's future like any other: the holder of
+//! `RUNNING` polls it through the stage's pointer and drops it, and with it its memory, before it sets
+//! `COMPLETE`. No handle ever reads the stage before `COMPLETE`, and after it the stage holds the
+//! outcome: so no handle can reach the memory that was given back, however long it stays. The models
+//! run with both kinds, and check that the future is gone while handles are in use.
 
 #![deny(unsafe_code)]
 
@@ -39,6 +45,7 @@ mod error;
 mod harness;
 pub mod id;
 mod join;
+pub mod large;
 mod location;
 mod meta;
 #[cfg(all(test, loom))]

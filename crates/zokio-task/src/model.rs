@@ -7,6 +7,8 @@
 //! - that no two accesses to future, outcome, join waker or queue link overlap (loom's cells);
 //! - that each future and each output was dropped exactly once (a ledger), and that the task was
 //!   freed (the count of handles to its shard);
+//! - that the future, and with it the memory of one that is large (`large.rs`), goes with the task's
+//!   end, while a join handle, an abort handle and a waker are still there and in use;
 //! - that a wake is not lost: with a flag that is set before it *without* any ordering of its own,
 //!   the task has seen the flag once all that is queued has run;
 //! - that a join handle which was told to wait is woken, and one that is not dropped gets a result.
@@ -74,6 +76,7 @@ struct World {
     queue: Arc<Queue>,
     shard: Arc<Shard>,
     flag: Arc<AtomicBool>,
+    futures: Arc<Ledger>,
     abort: AbortHandle,
     waker: Waker,
 }
@@ -129,8 +132,17 @@ fn act(act: Act, world: World, joining: &mut Joining) {
     }
 }
 
+/// Where the task's future is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In the task's allocation.
+    Inside,
+    /// In a box of its own, as large ones are.
+    Boxed,
+}
+
 /// Lets `acts` run at once on a task that is queued or idle at first.
-fn parties(acts: &'static [Act], queued: bool) {
+fn parties(acts: &'static [Act], queued: bool, place: Place) {
     model(move || {
         let (queue, shard) = Queue::with_shard();
         let ledgers = [(); 2].map(|()| Arc::new(Ledger::default()));
@@ -143,7 +155,10 @@ fn parties(acts: &'static [Act], queued: bool) {
             outputs: outputs.clone(),
             _entry: futures.entry(),
         };
-        let (join, notified) = shard.bind(future, SpawnMeta::new());
+        let (join, notified) = match place {
+            Place::Inside => shard.bind(future, SpawnMeta::new()),
+            Place::Boxed => shard.bind(Box::pin(future), SpawnMeta::new()),
+        };
         // The first poll leaves a waker behind.
         notified.expect("the shard is open").run();
         let waker: Waker = stored.lock().take().expect("the task waits");
@@ -155,6 +170,7 @@ fn parties(acts: &'static [Act], queued: bool) {
             queue: queue.clone(),
             shard: shard.clone(),
             flag,
+            futures: futures.clone(),
             abort: join.abort_handle(),
             waker,
         };
@@ -205,6 +221,7 @@ fn settle(acts: &[Act], world: &World, mut joining: Joining) {
         world.waker.wake_by_ref();
         world.queue.run_all();
     }
+    assert_eq!(world.futures.alive(), 0, "the future went with the end");
     if let Some(count) = joining.waiting.take() {
         if joining.handle.is_some() {
             assert_eq!(count.get(), 1, "the join handle was told to wait");
@@ -231,16 +248,16 @@ fn settle(acts: &[Act], world: &World, mut joining: Joining) {
 }
 
 macro_rules! models {
-    ($($name:ident: $acts:expr, $queued:expr;)*) => {
+    ($place:expr; $($name:ident: $acts:expr, $queued:expr;)*) => {
         $(#[test]
         fn $name() {
-            parties(&$acts, $queued);
+            parties(&$acts, $queued, $place);
         })*
     };
 }
 
 // The joining party comes first: it has the handle.
-models! {
+models! { Place::Inside;
     poll_and_wake: [Run, Wake], true;
     poll_and_wake_and_wake: [Run, Wake, Wake], true;
     poll_and_wake_that_runs: [Run, WakeAndRun], true;
@@ -297,6 +314,23 @@ models! {
     join_drop_and_shutdown: [JoinDrop, Shutdown], false;
     join_and_clone: [Join, CloneWaker], false;
     join_drop_and_clone: [JoinDrop, CloneWaker], false;
+}
+
+// The memory of a large future goes at the task's end, whatever the handles do meanwhile.
+models! { Place::Boxed;
+    large_complete_and_wake: [Complete, Wake], true;
+    large_complete_and_abort: [Complete, Abort], true;
+    large_complete_and_shutdown: [Complete, Shutdown], true;
+    large_poll_and_abort: [Run, Abort], true;
+    large_poll_and_shutdown: [Run, Shutdown], true;
+    large_wake_and_abort_that_run: [WakeAndRun, Abort], false;
+    large_wake_and_shutdown_that_run: [WakeAndRun, Shutdown], false;
+    large_join_and_complete: [Join, Complete], true;
+    large_join_and_complete_and_abort: [Join, Complete, Abort], true;
+    large_join_then_drop_and_complete_and_wake: [JoinThenDrop, Complete, Wake], true;
+    large_join_drop_and_complete: [JoinDrop, Complete], true;
+    large_join_drop_and_abort_and_wake: [JoinDrop, Abort, WakeAndRun], false;
+    large_join_and_shutdown: [Join, Shutdown], false;
 }
 
 /// The waker's last clone goes while the task completes, on a task in no table: the last

@@ -24,7 +24,7 @@ use zokio_base::park::Offload;
 use zokio_base::sync::{Arc, Weak};
 use zokio_driver::DriverHandle;
 use zokio_sched::ThreadHost;
-use zokio_task::{JoinHandle, SpawnMeta};
+use zokio_task::{JoinHandle, SpawnMeta, box_if_large};
 
 /// Runs a closure that may block on a thread of the runtime's pool, so that no worker waits for it.
 ///
@@ -50,7 +50,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    spawn_blocking_with(func, SpawnMeta::new())
+    box_if_large!(closure func: F => spawn_blocking_with(func, SpawnMeta::new()))
 }
 
 /// As [`spawn_blocking`], with everything said about the task.

@@ -6,7 +6,7 @@ use crate::local_set::LocalSet;
 use crate::task_builder;
 use std::fmt;
 use std::io;
-use zokio_task::AbortHandle;
+use zokio_task::{AbortHandle, box_if_large};
 
 /// Spawns one task onto a [`JoinSet`], with a name. Made by [`JoinSet::build_task`].
 ///
@@ -89,8 +89,8 @@ impl<'a, T: 'static> Builder<'a, T> {
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
-        let handle = self.task.spawn(future)?;
-        Ok(self.set.insert(handle))
+        let task = box_if_large!(future: F => self.task.spawn(future))?;
+        Ok(self.set.insert(task))
     }
 
     /// As [`JoinSet::spawn_on`].
@@ -114,8 +114,8 @@ impl<'a, T: 'static> Builder<'a, T> {
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
-        let handle = self.task.spawn_on(future, handle)?;
-        Ok(self.set.insert(handle))
+        let task = box_if_large!(future: F => self.task.spawn_on(future, handle))?;
+        Ok(self.set.insert(task))
     }
 
     /// As [`JoinSet::spawn_blocking`].
@@ -143,8 +143,8 @@ impl<'a, T: 'static> Builder<'a, T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let handle = self.task.spawn_blocking(func)?;
-        Ok(self.set.insert(handle))
+        let task = box_if_large!(closure func: F => self.task.spawn_blocking(func))?;
+        Ok(self.set.insert(task))
     }
 
     /// As [`JoinSet::spawn_blocking_on`].
@@ -171,8 +171,8 @@ impl<'a, T: 'static> Builder<'a, T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let handle = self.task.spawn_blocking_on(func, handle)?;
-        Ok(self.set.insert(handle))
+        let task = box_if_large!(closure func: F => self.task.spawn_blocking_on(func, handle))?;
+        Ok(self.set.insert(task))
     }
 
     /// As [`JoinSet::spawn_local`].
@@ -201,8 +201,8 @@ impl<'a, T: 'static> Builder<'a, T> {
         F: Future<Output = T> + 'static,
         T: 'static,
     {
-        let handle = self.task.spawn_local(future)?;
-        Ok(self.set.insert(handle))
+        let task = box_if_large!(future: F => self.task.spawn_local(future))?;
+        Ok(self.set.insert(task))
     }
 
     /// As [`JoinSet::spawn_local_on`].
@@ -228,7 +228,7 @@ impl<'a, T: 'static> Builder<'a, T> {
         F: Future<Output = T> + 'static,
         T: 'static,
     {
-        let handle = self.task.spawn_local_on(future, local_set)?;
-        Ok(self.set.insert(handle))
+        let task = box_if_large!(future: F => self.task.spawn_local_on(future, local_set))?;
+        Ok(self.set.insert(task))
     }
 }

@@ -34,7 +34,7 @@ use std::task::{Context, Poll, Waker, ready};
 use zokio_base::slab::{Key, Slab};
 use zokio_base::sync::Arc;
 use zokio_task::coop::{self, Budget};
-use zokio_task::{AbortHandle, Id, JoinError, JoinHandle, SpawnMeta};
+use zokio_task::{AbortHandle, Id, JoinError, JoinHandle, SpawnMeta, box_if_large};
 
 /// Tasks that belong together and are awaited in the order in which they end.
 ///
@@ -165,7 +165,7 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
-        self.insert(current::spawn(task))
+        box_if_large!(task: F => self.insert(current::spawn(task)))
     }
 
     /// Spawns a task onto the runtime of `handle`. See [`spawn`](Self::spawn).
@@ -185,7 +185,7 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
-        self.insert(handle.spawn(task))
+        box_if_large!(task: F => self.insert(handle.spawn(task)))
     }
 
     /// Spawns a task that stays on this thread onto the current [`LocalSet`] or
@@ -213,7 +213,7 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + 'static,
         T: 'static,
     {
-        self.insert(local_set::spawn_with(task, SpawnMeta::new()))
+        box_if_large!(task: F => self.insert(local_set::spawn_with(task, SpawnMeta::new())))
     }
 
     /// Spawns a task that stays on this thread onto `local_set`. It starts when the local set is
@@ -236,7 +236,7 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + 'static,
         T: 'static,
     {
-        self.insert(local_set.spawn_local(task))
+        box_if_large!(task: F => self.insert(local_set.spawn_local(task)))
     }
 
     /// Runs a closure that may block on a thread of the current runtime's pool. See
@@ -262,7 +262,7 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.insert(crate::spawn_blocking(f))
+        box_if_large!(closure f: F => self.insert(crate::spawn_blocking(f)))
     }
 
     /// Runs a closure that may block on a thread of the pool of `handle`'s runtime. See
@@ -286,7 +286,7 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.insert(handle.spawn_blocking(f))
+        box_if_large!(closure f: F => self.insert(handle.spawn_blocking(f)))
     }
 
     /// Adds a task, whose outcome nobody has taken (invariant 1).

@@ -37,7 +37,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use zokio_base::sync::Arc;
 use zokio_task::context::{self, Region};
-use zokio_task::{JoinHandle, Shard, SpawnMeta};
+use zokio_task::{JoinHandle, Shard, SpawnMeta, box_if_large};
 
 /// A set of tasks that all run on the thread which made it, so that their futures need not be `Send`.
 ///
@@ -157,7 +157,7 @@ impl LocalSet {
         F: Future + 'static,
         F::Output: 'static,
     {
-        self.spawn_with(future, SpawnMeta::new())
+        box_if_large!(future: F => self.spawn_with(future, SpawnMeta::new()))
     }
 
     pub(crate) fn spawn_with<F>(&self, future: F, meta: SpawnMeta) -> JoinHandle<F::Output>
@@ -192,7 +192,7 @@ impl LocalSet {
     where
         F: Future,
     {
-        rt.block_on(self.run_until(future))
+        box_if_large!(future: F => rt.block_on(self.run_until(future)))
     }
 
     /// Runs a future to its end, and the set with it. The set's tasks stay there when the future has
@@ -214,11 +214,11 @@ impl LocalSet {
     /// }));
     /// assert_eq!(answer, 42);
     /// ```
-    pub async fn run_until<F>(&self, future: F) -> F::Output
+    pub fn run_until<F>(&self, future: F) -> impl Future<Output = F::Output>
     where
         F: Future,
     {
-        RunUntil::new(&self.context, future).await
+        RunUntil::new(&self.context, future)
     }
 
     /// The set's identity. No runtime has the same.
@@ -316,7 +316,7 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    spawn_with(future, SpawnMeta::new())
+    box_if_large!(future: F => spawn_with(future, SpawnMeta::new()))
 }
 
 /// As [`spawn_local`], with everything said about the task.

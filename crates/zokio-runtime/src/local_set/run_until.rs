@@ -10,10 +10,15 @@ use zokio_task::context;
 
 pin_project! {
     /// Runs a set until `future` is ready.
+    ///
+    /// Made by hand and not by an `async fn`, which would hold `future` twice.
     #[must_use = "futures do nothing unless polled"]
+    // Nothing here depends on the address; an `async fn` is `!Unpin`.
+    #[project(!Unpin)]
     pub(super) struct RunUntil<'a, F> {
         context: &'a Rc<LocalContext>,
-        hosting: Hosting<'a>,
+        // None before the first poll.
+        hosting: Option<Hosting<'a>>,
         #[pin]
         future: F,
     }
@@ -21,11 +26,9 @@ pin_project! {
 
 impl<'a, F> RunUntil<'a, F> {
     pub(super) fn new(context: &'a Rc<LocalContext>, future: F) -> Self {
-        let shared = &*context.shared;
-        let host = shared.new_host();
         Self {
             context,
-            hosting: Hosting { shared, host },
+            hosting: None,
             future,
         }
     }
@@ -35,6 +38,15 @@ impl<'a, F> RunUntil<'a, F> {
 struct Hosting<'a> {
     shared: &'a Shared,
     host: HostId,
+}
+
+impl<'a> Hosting<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        Self {
+            shared,
+            host: shared.new_host(),
+        }
+    }
 }
 
 impl Drop for Hosting<'_> {
@@ -52,7 +64,10 @@ impl<F: Future> Future for RunUntil<'_, F> {
         let _current = current_set::enter(context);
         let _region = context::forbid_block_in_place();
         let _running = context.shared.run();
-        context.shared.arrive(this.hosting.host, cx.waker());
+        let hosting = this
+            .hosting
+            .get_or_insert_with(|| Hosting::new(&context.shared));
+        context.shared.arrive(hosting.host, cx.waker());
         if let Poll::Ready(output) = this.future.poll(cx) {
             // Tasks that are ready now are for the next host (see `Hosting`).
             return Poll::Ready(output);
