@@ -122,37 +122,6 @@ impl<T: Default> Default for Mutex<T> {
     }
 }
 
-/// A lock for many readers or one writer, without poisoning.
-#[derive(Debug)]
-pub struct RwLock<T>(loom::sync::RwLock<T>);
-
-/// Holds a [`RwLock`] for reading.
-pub type RwLockReadGuard<'a, T> = loom::sync::RwLockReadGuard<'a, T>;
-
-/// Holds a [`RwLock`] for writing.
-pub type RwLockWriteGuard<'a, T> = loom::sync::RwLockWriteGuard<'a, T>;
-
-impl<T> RwLock<T> {
-    /// Wraps `value`.
-    pub fn new(value: T) -> Self {
-        Self(loom::sync::RwLock::new(value))
-    }
-}
-
-impl<T> RwLock<T> {
-    /// Waits until nobody writes.
-    #[inline]
-    pub fn read(&self) -> RwLockReadGuard<'_, T> {
-        self.0.read().unwrap_or_else(|poison| poison.into_inner())
-    }
-
-    /// Waits until nobody reads or writes.
-    #[inline]
-    pub fn write(&self) -> RwLockWriteGuard<'_, T> {
-        self.0.write().unwrap_or_else(|poison| poison.into_inner())
-    }
-}
-
 /// A condition variable that goes with [`Mutex`].
 #[derive(Debug, Default)]
 pub struct Condvar(loom::sync::Condvar);

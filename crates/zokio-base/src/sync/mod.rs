@@ -6,8 +6,9 @@
 //! - `atomic`: `AtomicBool`, `AtomicU8`, `AtomicU32`, `AtomicU64`, `AtomicUsize`, `AtomicPtr`,
 //!   `fence`, `compiler_fence`, `Ordering`;
 //! - `UnsafeCell` with `with` and `with_mut`, so that loom sees each access;
-//! - `Mutex`, `MutexGuard`, `RwLock`, `Condvar` without poisoning: a panic in a critical section is
-//!   a bug of ours, and each section restores its invariants before anything in it can panic;
+//! - `Mutex`, `MutexGuard`, `Condvar` without poisoning: a panic in a critical section is a bug of ours,
+//!   and each section restores its invariants before anything in it can panic. There is no `RwLock`:
+//!   the standard library's lets a thread that reads wait for a writer that waits for that thread;
 //! - `thread`: `spawn`, `Builder`, `JoinHandle`, `yield_now`, `current_id`;
 //! - `hint::spin_loop`;
 //! - `model`, which runs a closure for each schedule: where there are schedules;
@@ -33,8 +34,7 @@ mod imp;
 #[cfg(any(loom, shuttle))]
 pub use imp::model;
 pub use imp::{
-    Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, UnsafeCell, atomic,
-    hint, per_thread, thread, thread_local,
+    Condvar, Mutex, MutexGuard, UnsafeCell, atomic, hint, per_thread, thread, thread_local,
 };
 pub use std::sync::{Arc, OnceLock, Weak};
 

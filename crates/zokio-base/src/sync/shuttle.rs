@@ -128,37 +128,6 @@ impl<T: ?Sized> Mutex<T> {
     }
 }
 
-/// A lock for many readers or one writer, without poisoning.
-#[derive(Debug)]
-pub struct RwLock<T: ?Sized>(shuttle::sync::RwLock<T>);
-
-/// Holds a [`RwLock`] for reading.
-pub type RwLockReadGuard<'a, T> = shuttle::sync::RwLockReadGuard<'a, T>;
-
-/// Holds a [`RwLock`] for writing.
-pub type RwLockWriteGuard<'a, T> = shuttle::sync::RwLockWriteGuard<'a, T>;
-
-impl<T> RwLock<T> {
-    /// Wraps `value`.
-    pub const fn new(value: T) -> Self {
-        Self(shuttle::sync::RwLock::new(value))
-    }
-}
-
-impl<T: ?Sized> RwLock<T> {
-    /// Waits until nobody writes.
-    #[inline]
-    pub fn read(&self) -> RwLockReadGuard<'_, T> {
-        self.0.read().unwrap_or_else(|poison| poison.into_inner())
-    }
-
-    /// Waits until nobody reads or writes.
-    #[inline]
-    pub fn write(&self) -> RwLockWriteGuard<'_, T> {
-        self.0.write().unwrap_or_else(|poison| poison.into_inner())
-    }
-}
-
 /// A condition variable that goes with [`Mutex`].
 #[derive(Debug, Default)]
 pub struct Condvar(shuttle::sync::Condvar);

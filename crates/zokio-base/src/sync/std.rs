@@ -95,37 +95,6 @@ impl<T: ?Sized> Mutex<T> {
     }
 }
 
-/// A lock for many readers or one writer, without poisoning.
-#[derive(Debug)]
-pub struct RwLock<T: ?Sized>(std::sync::RwLock<T>);
-
-/// Holds a [`RwLock`] for reading.
-pub type RwLockReadGuard<'a, T> = std::sync::RwLockReadGuard<'a, T>;
-
-/// Holds a [`RwLock`] for writing.
-pub type RwLockWriteGuard<'a, T> = std::sync::RwLockWriteGuard<'a, T>;
-
-impl<T> RwLock<T> {
-    /// Wraps `value`.
-    pub const fn new(value: T) -> Self {
-        Self(std::sync::RwLock::new(value))
-    }
-}
-
-impl<T: ?Sized> RwLock<T> {
-    /// Waits until nobody writes.
-    #[inline]
-    pub fn read(&self) -> RwLockReadGuard<'_, T> {
-        self.0.read().unwrap_or_else(|poison| poison.into_inner())
-    }
-
-    /// Waits until nobody reads or writes.
-    #[inline]
-    pub fn write(&self) -> RwLockWriteGuard<'_, T> {
-        self.0.write().unwrap_or_else(|poison| poison.into_inner())
-    }
-}
-
 /// A condition variable that goes with [`Mutex`].
 #[derive(Debug, Default)]
 pub struct Condvar(std::sync::Condvar);
@@ -174,24 +143,22 @@ mod tests {
 
     #[test]
     fn a_panic_of_the_holder_does_not_spoil_a_lock() {
-        let shared = Arc::new((Mutex::new(1), RwLock::new(2)));
+        let shared = Arc::new(Mutex::new(1));
         let holder = {
             let shared = shared.clone();
             thread::spawn(move || {
-                let _held = (shared.0.lock(), shared.1.write());
-                panic!("while it holds both");
+                let _held = shared.lock();
+                panic!("while it holds the lock");
             })
         };
         assert!(holder.join().is_err());
-        let (lock, rw) = &*shared;
+        let lock = &*shared;
         assert_eq!(lock.try_lock().as_deref(), Some(&1));
         assert_eq!(*lock.lock(), 1);
-        assert_eq!(*rw.read(), 2);
-        assert_eq!(*rw.write(), 2);
         let nobody = Condvar::new();
         let soon = std::time::Duration::from_millis(1);
         assert_eq!(*nobody.wait_timeout(lock.lock(), soon).0, 1);
-        let (lock, _) = Arc::into_inner(shared).expect("the holder is gone");
+        let lock = Arc::into_inner(shared).expect("the holder is gone");
         assert_eq!(lock.into_inner(), 1);
     }
 }

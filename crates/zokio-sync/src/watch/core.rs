@@ -1,6 +1,6 @@
 //! The value, its version, and who is there.
 //!
-//! The value stands behind a read-write lock. Its version is a word that readers may look at
+//! The value stands behind a lock (`lock`). Its version is a word that readers may look at
 //! without the lock: it grows by [`STEP`] with each change, and its lowest bit says that all
 //! senders are gone.
 //!
@@ -11,11 +11,11 @@
 //! 2. Who changes the version notifies afterwards, without the lock. Who waits takes its ticket
 //!    first and looks at the version then, so that it sees either the change or the notification.
 
+use super::lock::{Lock, ReadGuard};
 use crate::notify::Notify;
 use std::fmt;
 use zokio_base::rand;
 use zokio_base::sync::atomic::{AtomicUsize, Ordering};
-use zokio_base::sync::{RwLock, RwLockReadGuard};
 
 /// In the version: all senders are gone.
 const CLOSED: usize = 1;
@@ -48,7 +48,7 @@ pub(super) struct Seen {
 
 /// What the halves share.
 pub(super) struct Shared<T> {
-    value: RwLock<T>,
+    value: Lock<T>,
     state: AtomicUsize,
     senders: AtomicUsize,
     receivers: AtomicUsize,
@@ -73,7 +73,7 @@ impl<T> Shared<T> {
     /// One sender, and so many receivers.
     pub(super) fn new(value: T, receivers: usize) -> Self {
         Self {
-            value: RwLock::new(value),
+            value: Lock::new(value),
             state: AtomicUsize::new(0),
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(receivers),
@@ -94,7 +94,7 @@ impl<T> Shared<T> {
     }
 
     /// The value, and its version.
-    pub(super) fn read(&self) -> (RwLockReadGuard<'_, T>, Version) {
+    pub(super) fn read(&self) -> (ReadGuard<'_, T>, Version) {
         let value = self.value.read();
         // Invariant 1: it cannot change while we hold the lock.
         let version = self.look().version;

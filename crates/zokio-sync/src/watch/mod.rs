@@ -22,6 +22,7 @@
 
 mod core;
 pub mod error;
+mod lock;
 #[cfg(all(test, loom))]
 mod model;
 #[cfg(all(test, not(any(loom, shuttle))))]
@@ -29,11 +30,12 @@ mod tests;
 
 use self::core::{Shared, Version};
 use self::error::{RecvError, SendError};
+use self::lock::ReadGuard;
 use crate::marker::NotUnwindSafe;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use zokio_base::sync::{Arc, RwLockReadGuard};
+use zokio_base::sync::Arc;
 use zokio_task::coop::cooperative;
 
 /// Makes a channel that holds `init`, which counts as seen by the receiver.
@@ -332,9 +334,9 @@ impl<T> Receiver<T> {
     /// Reads the value, and does not mark it as seen.
     ///
     /// The [`Ref`] is a read lock: senders wait for it, blocking their threads. Hold it for a short
-    /// time only, never across an `.await`, and do not take a second one while a sender may be
-    /// waiting: whether the sender or the reader goes first is not defined, so that may be a
-    /// deadlock.
+    /// time only, never across an `.await`, and do not send to the same channel while you hold it: that
+    /// would wait for itself. A second borrow by the same thread, of this channel or of another, does
+    /// not wait behind a sender that waits for the first.
     ///
     /// # Examples
     /// ```
@@ -534,13 +536,13 @@ async fn wait_for<'a, T>(
 
 /// A look at the value, and a read lock on it. See [`Receiver::borrow`].
 pub struct Ref<'a, T> {
-    value: RwLockReadGuard<'a, T>,
+    value: ReadGuard<'a, T>,
     has_changed: bool,
     _not_unwind_safe: NotUnwindSafe,
 }
 
 impl<'a, T> Ref<'a, T> {
-    fn new(value: RwLockReadGuard<'a, T>, has_changed: bool) -> Self {
+    fn new(value: ReadGuard<'a, T>, has_changed: bool) -> Self {
         Self {
             value,
             has_changed,

@@ -339,3 +339,67 @@ fn one_of_two_waits_is_cancelled() {
         }
     });
 }
+
+/// The lock's recursion: a borrow inside of a borrow, whatever a sender is about to do.
+#[test]
+fn a_second_borrow_while_a_value_is_sent() {
+    model(|| {
+        let (sender, receiver) = channel(0);
+        let other = thread::spawn(move || sender.send(1).unwrap());
+        {
+            let first = receiver.borrow();
+            let second = receiver.borrow();
+            assert_eq!(*first, *second);
+        }
+        other.join().unwrap();
+        assert_eq!(*receiver.borrow(), 1);
+    });
+}
+
+/// Two channels that two threads borrow from in opposite order, while both have a sender.
+#[test]
+fn two_channels_are_borrowed_crosswise() {
+    model(|| {
+        let (first, of_first) = channel(0);
+        let (second, of_second) = channel(0);
+        let (also_first, also_second) = (of_first.clone(), of_second.clone());
+        let others = [
+            thread::spawn(move || {
+                let outer = also_second.borrow();
+                *also_first.borrow() + *outer
+            }),
+            thread::spawn(move || {
+                first.send(1).unwrap();
+                0
+            }),
+        ];
+        let sum = {
+            let outer = of_first.borrow();
+            let inner = of_second.borrow();
+            *outer + *inner
+        };
+        assert!(sum <= 1);
+        drop(second);
+        for other in others {
+            assert!(other.join().unwrap() <= 1);
+        }
+    });
+}
+
+/// Two senders and a reader that waits for both: whoever leaves lets the right one in.
+#[test]
+fn two_senders_and_a_borrow_wait_for_each_other() {
+    model(|| {
+        let (sender, receiver) = channel(0);
+        let second = sender.clone();
+        let others = [
+            thread::spawn(move || sender.send_modify(|value| *value += 1)),
+            thread::spawn(move || second.send_modify(|value| *value += 1)),
+        ];
+        assert!(*receiver.borrow() <= 2);
+        for other in others {
+            other.join().unwrap();
+        }
+        assert_eq!(*receiver.borrow(), 2);
+    });
+}
