@@ -14,8 +14,11 @@
 //!    when it ends the registration and wakes itself. So no wake is lost.
 //! 3. [`AtomicWaker::register`] is never called by two threads at once. A second call that overlaps
 //!    is not undefined behaviour: it wakes its own waker, so that the caller polls again.
+//! 4. A registration ends also if cloning the waker panics: the slot then holds the waker that it held
+//!    before, and a wake that came meanwhile wakes that one.
 #![allow(unsafe_code)]
 
+use crate::foreign::{self, KeptWaker};
 use crate::sync::UnsafeCell;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use std::fmt;
@@ -28,7 +31,7 @@ const WAKING: u32 = 0b10;
 /// A slot for one waker that other threads may wake.
 pub struct AtomicWaker {
     state: AtomicU32,
-    slot: UnsafeCell<Option<Waker>>,
+    slot: UnsafeCell<Option<KeptWaker>>,
 }
 
 // SAFETY: the slot is touched only under invariant 1, and wakers may move between threads.
@@ -69,6 +72,9 @@ impl AtomicWaker {
 
     /// Sets the waker that the next [`wake`](Self::wake) wakes. The caller checks its condition
     /// again afterwards: a wake that came before is not remembered.
+    ///
+    /// # Panics
+    /// If cloning `waker` panics (invariant 4).
     pub fn register(&self, waker: &Waker) {
         // Acquire pairs with the release that ends a `take`, so that we see the slot as it left it.
         match self
@@ -79,40 +85,62 @@ impl AtomicWaker {
             // Somebody is waking the former waker right now: the new one must not miss it.
             // Somebody else is registering: invariant 3.
             Err(_) => {
-                waker.wake_by_ref();
+                foreign::wake_by_ref(waker);
                 crate::sync::hint::spin_loop();
             }
         }
     }
 
     fn write(&self, waker: &Waker) {
+        /// Invariant 4.
+        struct Registering<'a>(&'a AtomicWaker);
+        impl Drop for Registering<'_> {
+            #[inline]
+            fn drop(&mut self) {
+                self.0.end_registration();
+            }
+        }
+        let registering = Registering(self);
         // SAFETY: invariant 1, we moved the word from IDLE to REGISTERING.
         let old = self.slot.with_mut(|slot| unsafe {
             match &*slot {
                 Some(old) if old.will_wake(waker) => None,
-                _ => (*slot).replace(waker.clone()),
+                _ => {
+                    let new = KeptWaker::of(waker);
+                    (*slot).replace(new)
+                }
             }
         });
+        drop(registering);
+        drop(old);
+    }
+
+    #[inline]
+    fn end_registration(&self) {
         // Release publishes the slot to the next `take`; acquire pairs with the `WAKING` of one
         // that came meanwhile, so that what it did before is seen by whom we wake.
         let ended =
             self.state
                 .compare_exchange(REGISTERING, IDLE, Ordering::AcqRel, Ordering::Acquire);
         if ended.is_err() {
-            // SAFETY: the word is REGISTERING | WAKING: the waking side left the slot to us
-            // (invariant 2), and nobody else touches it before the word is zero.
-            let missed = self.slot.with_mut(|slot| unsafe { (*slot).take() });
-            // AcqRel: as above, for the next registration and the next wake.
-            self.state.swap(IDLE, Ordering::AcqRel);
-            if let Some(waker) = missed {
-                waker.wake();
-            }
+            self.wake_missed();
         }
-        drop(old);
+    }
+
+    #[cold]
+    fn wake_missed(&self) {
+        // SAFETY: the word is REGISTERING | WAKING: the waking side left the slot to us
+        // (invariant 2), and nobody else touches it before the word is zero.
+        let missed = self.slot.with_mut(|slot| unsafe { (*slot).take() });
+        // AcqRel: as in `end_registration`, for the next registration and the next wake.
+        self.state.swap(IDLE, Ordering::AcqRel);
+        if let Some(waker) = missed {
+            waker.wake();
+        }
     }
 
     /// Takes the waker out, if one is there and nobody is just taking it.
-    pub fn take(&self) -> Option<Waker> {
+    pub fn take(&self) -> Option<KeptWaker> {
         // Acquire pairs with the release that ends a registration. Release publishes what the
         // caller did before to a consumer that finds `WAKING`.
         if self.state.fetch_or(WAKING, Ordering::AcqRel) != IDLE {
@@ -184,6 +212,63 @@ mod model {
             for other in others {
                 other.join().unwrap();
             }
+        });
+    }
+}
+
+/// More of `model`: a registration that panics.
+#[cfg(all(test, loom))]
+mod model_panics {
+    use super::*;
+    use crate::sync::{Arc, atomic::AtomicBool, model, thread};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::task::{RawWaker, RawWakerVTable, Wake};
+
+    static VTABLE: RawWakerVTable = RawWakerVTable::new(
+        |_| std::panic::panic_any("expected"),
+        |_| (),
+        |_| (),
+        |_| (),
+    );
+
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+
+    /// Steps of the consumer: it waits with a good waker, then a poll with one whose clone panics
+    /// comes in between, then it waits again. Whatever the wake meets, the good waker is woken, or
+    /// the last look sees the flag; and the slot works afterwards.
+    #[test]
+    fn a_clone_that_panics_leaves_the_waker_of_before() {
+        std::panic::set_hook(Box::new(|_| ()));
+        model(|| {
+            let flag = Arc::new(AtomicBool::new(false));
+            let slot = Arc::new(AtomicWaker::new());
+            let woken = std::sync::Arc::new(Woken(AtomicBool::new(false)));
+            let good = Waker::from(woken.clone());
+            slot.register(&good);
+            let seen_at_first = flag.load(Ordering::Acquire);
+            let (set, wake) = (flag.clone(), slot.clone());
+            let other = thread::spawn(move || {
+                set.store(true, Ordering::Release);
+                wake.wake();
+            });
+            // SAFETY: the functions ignore what they are given.
+            let bad = unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &VTABLE)) };
+            let registered = catch_unwind(AssertUnwindSafe(|| slot.register(&bad)));
+            drop(registered);
+            other.join().unwrap();
+            assert!(seen_at_first || woken.0.load(Ordering::Acquire));
+            // The word is zero again.
+            woken.0.store(false, Ordering::Relaxed);
+            slot.register(&good);
+            assert!(!woken.0.load(Ordering::Acquire), "no wake came");
+            slot.wake();
+            assert!(woken.0.load(Ordering::Acquire));
         });
     }
 }
@@ -270,6 +355,51 @@ mod tests {
         inner.slot.wake();
         assert_eq!(inner.woken.load(Ordering::Relaxed), 1, "the first is there");
         assert!(format!("{:?}", inner.slot).starts_with("AtomicWaker"));
+    }
+
+    #[test]
+    fn a_clone_that_panics_leaves_the_slot_as_it_was() {
+        static VTABLE: RawWakerVTable =
+            RawWakerVTable::new(|_| panic!("expected"), |_| (), |_| (), |_| ());
+        // SAFETY: the functions ignore what they are given.
+        let bad = unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &VTABLE)) };
+        let panics = |slot: &AtomicWaker| {
+            let register = std::panic::AssertUnwindSafe(|| slot.register(&bad));
+            assert!(std::panic::catch_unwind(register).is_err());
+        };
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let good = count.clone().into();
+        let slot = AtomicWaker::new();
+        panics(&slot);
+        slot.register(&good);
+        panics(&slot);
+        assert_eq!(count.0.load(Ordering::Relaxed), 0, "nothing happened");
+        slot.wake();
+        assert_eq!(count.0.load(Ordering::Relaxed), 1, "the former is there");
+        for _ in 0..3 {
+            slot.register(&good);
+        }
+        assert_eq!(count.0.load(Ordering::Relaxed), 1, "no wait wakes itself");
+    }
+
+    #[test]
+    fn a_wake_during_a_registration_that_panics_reaches_the_waker_of_before() {
+        let other: &'static Inner = Box::leak(Box::new(Inner {
+            slot: AtomicWaker::default(),
+            during: |slot| {
+                slot.wake();
+                panic!("expected");
+            },
+            woken: AtomicUsize::new(0),
+        }));
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        other.slot.register(&count.clone().into());
+        // SAFETY: as in `Inner::register`.
+        let waker = unsafe { Waker::from_raw(RawWaker::new(other.address(), &Inner::VTABLE)) };
+        let register = std::panic::AssertUnwindSafe(|| other.slot.register(&waker));
+        assert!(std::panic::catch_unwind(register).is_err());
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert_eq!(other.woken.load(Ordering::Relaxed), 0);
     }
 
     #[test]

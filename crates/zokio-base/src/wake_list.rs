@@ -2,8 +2,11 @@
 //!
 //! Waking runs foreign code: it may take locks of its own, or drop the last handle to what the
 //! lock guards. Structures therefore collect wakers here while they hold their lock, unlock, and
-//! call [`WakeList::wake_all`]. Dropping a list that still holds wakers drops them without waking;
-//! `wake_all` wakes every waker even if one of them panics, and then lets the panic go on.
+//! call [`WakeList::wake_all`]. Dropping a list that still holds wakers drops them without waking.
+//!
+//! Both reach every waker, whichever of them panic, and return: the panics are contained as
+//! [`foreign`](crate::foreign) says. So a structure that wakes several batches gets to the last of
+//! them. Containment costs one frame for the batch, and one more for each panic.
 //!
 //! A batch is made for each call that may wake somebody, most of which wake one waker or none: so
 //! its places are left uninitialised, and neither making nor dropping it walks them.
@@ -11,9 +14,8 @@
 //! Invariant: the places below `len`, and no others, hold a waker that belongs to the list.
 #![allow(unsafe_code)]
 
+use crate::foreign::{self, KeptWaker};
 use std::mem::MaybeUninit;
-use std::ptr;
-use std::task::Waker;
 
 /// How many wakers one batch holds.
 #[cfg(not(loom))]
@@ -25,7 +27,7 @@ pub const WAKE_LIST_LEN: usize = 1;
 /// Up to [`WAKE_LIST_LEN`] wakers.
 #[derive(Debug)]
 pub struct WakeList {
-    wakers: [MaybeUninit<Waker>; WAKE_LIST_LEN],
+    wakers: [MaybeUninit<KeptWaker>; WAKE_LIST_LEN],
     len: usize,
 }
 
@@ -61,7 +63,7 @@ impl WakeList {
     /// # Panics
     /// If the batch is full: ask [`can_push`](Self::can_push) first.
     #[inline]
-    pub fn push(&mut self, waker: Waker) {
+    pub fn push(&mut self, waker: KeptWaker) {
         self.wakers[self.len].write(waker);
         self.len += 1;
     }
@@ -69,24 +71,28 @@ impl WakeList {
     /// Wakes all that were pushed and empties the batch. Call it with no lock held.
     #[inline]
     pub fn wake_all(&mut self) {
-        // From here on the wakers belong to `Rest`.
-        let end = std::mem::take(&mut self.len);
-        let mut rest = Rest {
-            wakers: &self.wakers[..end],
-            next: 0,
-        };
-        rest.run();
+        let mut rest = self.take_rest();
+        // A panic ends a run; the next one begins behind the waker that panicked.
+        while !rest.is_empty() {
+            let _ = foreign::contain(|| rest.by_ref().for_each(|it| it.into_inner().wake()));
+        }
     }
 
     /// Drops what is in the list without waking it.
     #[cold]
     fn clear(&mut self) {
-        // First, so that nothing is dropped twice.
+        // The drop of each is contained.
+        self.take_rest().for_each(drop);
+    }
+
+    /// Empties the list. What was in it belongs to the iterator from then on.
+    #[inline]
+    fn take_rest(&mut self) -> Rest<'_> {
         let end = std::mem::take(&mut self.len);
-        let wakers = self.wakers[..end].as_mut_ptr().cast::<Waker>();
-        // SAFETY: the invariant, for the length of before. A slice drops the others also if the
-        // drop of one panics.
-        unsafe { ptr::drop_in_place(ptr::slice_from_raw_parts_mut(wakers, end)) };
+        Rest {
+            wakers: &self.wakers[..end],
+            next: 0,
+        }
     }
 }
 
@@ -99,27 +105,29 @@ impl Drop for WakeList {
     }
 }
 
-/// The wakers that are still to be woken: those from `next` on are there, and are its own. Its drop
-/// goes on where a panic interrupted the run.
+/// The wakers of a batch that are still to be reached: those from `next` on are there, and are its
+/// own. It is run to its end.
 struct Rest<'a> {
-    wakers: &'a [MaybeUninit<Waker>],
+    wakers: &'a [MaybeUninit<KeptWaker>],
     next: usize,
 }
 
 impl Rest<'_> {
-    fn run(&mut self) {
-        while let Some(place) = self.wakers.get(self.next) {
-            self.next += 1;
-            // SAFETY: it is there, and we have stepped past it: nobody reads it again.
-            let waker = unsafe { place.assume_init_read() };
-            waker.wake();
-        }
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.next == self.wakers.len()
     }
 }
 
-impl Drop for Rest<'_> {
-    fn drop(&mut self) {
-        self.run();
+impl Iterator for Rest<'_> {
+    type Item = KeptWaker;
+
+    #[inline]
+    fn next(&mut self) -> Option<KeptWaker> {
+        let place = self.wakers.get(self.next)?;
+        self.next += 1;
+        // SAFETY: it is there, and we have stepped past it: nobody reads it again.
+        Some(unsafe { place.assume_init_read() })
     }
 }
 
@@ -128,7 +136,11 @@ mod tests {
     use super::*;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::Wake;
+    use std::task::{Wake, Waker};
+
+    fn counting(count: &Arc<Count>) -> KeptWaker {
+        KeptWaker::new(count.clone().into())
+    }
 
     struct Count(AtomicUsize);
 
@@ -146,13 +158,21 @@ mod tests {
         }
     }
 
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                panic!("a waker whose drop panics");
+            }
+        }
+    }
+
     #[test]
     fn wakes_each_once_and_can_be_filled_again() {
         let count = Arc::new(Count(AtomicUsize::new(0)));
         let mut list = WakeList::default();
         for round in 1..=2 {
             while list.can_push() {
-                list.push(count.clone().into());
+                list.push(counting(&count));
             }
             list.wake_all();
             assert!(list.is_empty());
@@ -161,23 +181,48 @@ mod tests {
         assert_eq!(Arc::strong_count(&count), 1);
     }
 
+    /// A waker that panics in `wake` and, with its last reference, in `drop`.
+    fn panicking() -> KeptWaker {
+        KeptWaker::new(Arc::new(Panics).into())
+    }
+
     #[test]
-    fn a_panic_in_one_waker_does_not_lose_the_others() {
+    fn panics_of_some_wakers_do_not_lose_the_others() {
         let count = Arc::new(Count(AtomicUsize::new(0)));
         let mut list = WakeList::new();
-        list.push(count.clone().into());
-        list.push(Arc::new(Panics).into());
-        list.push(count.clone().into());
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| list.wake_all()));
-        assert!(result.is_err());
-        assert_eq!(count.0.load(Ordering::Relaxed), 2);
+        let mut good = 0;
+        while list.can_push() {
+            good += 1;
+            list.push(counting(&count));
+            if list.can_push() {
+                list.push(panicking());
+            }
+        }
+        let before = foreign::contained();
+        list.wake_all();
+        assert_eq!(count.0.load(Ordering::Relaxed), good);
+        assert!(foreign::contained() >= before + (WAKE_LIST_LEN - good) as u64);
+        assert_eq!(Arc::strong_count(&count), 1);
+    }
+
+    #[test]
+    fn panics_of_some_drops_do_not_keep_the_others() {
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let mut list = WakeList::new();
+        for _ in 0..2 {
+            list.push(panicking());
+            list.push(counting(&count));
+        }
+        drop(list);
+        assert_eq!(count.0.load(Ordering::Relaxed), 0);
+        assert_eq!(Arc::strong_count(&count), 1);
     }
 
     #[test]
     fn dropping_wakes_nobody() {
         let count = Arc::new(Count(AtomicUsize::new(0)));
         let mut list = WakeList::new();
-        list.push(count.clone().into());
+        list.push(counting(&count));
         drop(list);
         assert_eq!(count.0.load(Ordering::Relaxed), 0);
         assert_eq!(Arc::strong_count(&count), 1);
@@ -188,10 +233,10 @@ mod tests {
         let count = Arc::new(Count(AtomicUsize::new(0)));
         let mut list = WakeList::new();
         for _ in 0..3 {
-            list.push(count.clone().into());
+            list.push(counting(&count));
         }
         list.wake_all();
-        list.push(count.clone().into());
+        list.push(counting(&count));
         drop(list);
         assert_eq!(count.0.load(Ordering::Relaxed), 3);
         assert_eq!(Arc::strong_count(&count), 1);
@@ -202,7 +247,7 @@ mod tests {
     fn a_full_list_takes_no_more() {
         let mut list = WakeList::new();
         for _ in 0..=WAKE_LIST_LEN {
-            list.push(Waker::noop().clone());
+            list.push(KeptWaker::of(Waker::noop()));
         }
     }
 }

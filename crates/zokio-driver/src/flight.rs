@@ -36,6 +36,7 @@
 #![allow(unsafe_code)]
 
 use std::task::{Poll, Waker};
+use zokio_base::foreign::KeptWaker;
 use zokio_base::sync::UnsafeCell;
 use zokio_base::sync::atomic::{AtomicU8, Ordering};
 
@@ -52,7 +53,7 @@ const ORPHANED: u8 = 3;
 pub(crate) struct Flight<T> {
     state: AtomicU8,
     /// Invariant 1 says whose.
-    waker: UnsafeCell<Option<Waker>>,
+    waker: UnsafeCell<Option<KeptWaker>>,
     /// Invariant 2 says whose.
     outcome: UnsafeCell<Option<T>>,
 }
@@ -83,7 +84,7 @@ pub(crate) enum AfterComplete<T> {
     /// The waiter has not waited yet, or will ask again.
     Nothing,
     /// Wake the waiter.
-    Wake(Waker),
+    Wake(KeptWaker),
     /// The future is gone: run the operation's orphan handler on the outcome.
     Orphan(T),
 }
@@ -136,13 +137,8 @@ impl<T> Flight<T> {
             }
         }
         if state == SUBMITTED {
-            self.waker.with_mut(|slot| {
-                // SAFETY: the waiter owns the slot in SUBMITTED (invariant 1).
-                let slot = unsafe { &mut *slot };
-                if !slot.as_ref().is_some_and(|held| held.will_wake(waker)) {
-                    *slot = Some(waker.clone());
-                }
-            });
+            // SAFETY: the waiter owns the slot in SUBMITTED (invariant 1).
+            unsafe { self.put(waker) };
             // Diagram 1. ORDERING: Release gives the slot away to the finisher's acquire; Acquire
             // on failure sees the outcome.
             match self.state.compare_exchange(
@@ -159,6 +155,51 @@ impl<T> Flight<T> {
         // SAFETY: COMPLETED gave the slot to the waiter (invariant 2).
         let outcome = self.outcome.with_mut(|slot| unsafe { (*slot).take() });
         Poll::Ready(outcome.expect("an outcome is taken once"))
+    }
+
+    /// Puts `waker` into the slot, if it is not there already. If cloning it panics, the waker of before
+    /// waits on.
+    ///
+    /// # Safety
+    /// The caller is the waiter, and the state is SUBMITTED or became COMPLETED from there.
+    unsafe fn put(&self, waker: &Waker) {
+        struct WaitOn<'a, T>(&'a Flight<T>);
+        impl<T> Drop for WaitOn<'_, T> {
+            fn drop(&mut self) {
+                self.0.wait_on();
+            }
+        }
+        let is_known = self.waker.with(|slot| {
+            // SAFETY: the caller's promise: the slot is ours.
+            unsafe { &*slot }
+                .as_ref()
+                .is_some_and(|held| held.will_wake(waker))
+        });
+        if is_known {
+            return;
+        }
+        let wait_on = WaitOn(self);
+        let new = KeptWaker::of(waker);
+        std::mem::forget(wait_on);
+        // SAFETY: as above.
+        let old = self.waker.with_mut(|slot| unsafe { (*slot).replace(new) });
+        drop(old);
+    }
+
+    /// The waiter could not put another waker in: as before, it waits with the one that is there.
+    #[cold]
+    fn wait_on(&self) {
+        // Diagram 1. ORDERING: as in `poll`.
+        let waits =
+            self.state
+                .compare_exchange(SUBMITTED, WAITING, Ordering::AcqRel, Ordering::Acquire);
+        if waits.is_err() {
+            // SAFETY: the flight was completed in SUBMITTED, so the slot is still ours.
+            let waker = self.waker.with_mut(|slot| unsafe { (*slot).take() });
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
     }
 
     /// Diagram 3: leaves the outcome.

@@ -12,7 +12,8 @@ use crate::{AsyncRead, AsyncWrite, ReadBuf, pace};
 use bytes::{Buf, BytesMut};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
+use zokio_base::foreign::KeptWaker;
 use zokio_base::sync::{Arc, Mutex};
 
 /// One end of a two-way pipe in memory. Made by [`duplex`].
@@ -64,9 +65,7 @@ impl AsyncRead for DuplexStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let (result, after) = self.incoming.lock().read(cx, buf);
-        after.run();
-        result
+        take(cx, |caller| self.incoming.lock().read(caller, buf))
     }
 }
 
@@ -76,9 +75,8 @@ impl AsyncWrite for DuplexStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let (result, after) = self.outgoing.lock().write(cx, &[IoSlice::new(buf)]);
-        after.run();
-        result
+        let bufs = [IoSlice::new(buf)];
+        take(cx, |caller| self.outgoing.lock().write(caller, &bufs))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -96,9 +94,7 @@ impl AsyncWrite for DuplexStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let (result, after) = self.outgoing.lock().write(cx, bufs);
-        after.run();
-        result
+        take(cx, |caller| self.outgoing.lock().write(caller, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -124,8 +120,8 @@ pub struct SimplexStream {
     buffer: BytesMut,
     capacity: usize,
     is_closed: bool,
-    reader: Option<Waker>,
-    writer: Option<Waker>,
+    reader: Option<KeptWaker>,
+    writer: Option<KeptWaker>,
 }
 
 /// Makes a one-way pipe in memory that holds `max_buf_size` bytes, and returns its ends.
@@ -157,34 +153,59 @@ type Step<T> = (Poll<io::Result<T>>, After);
 /// What must not be done under the lock: wakers are foreign code, which may use the pipe.
 enum After {
     Nothing,
-    Wake(Waker),
-    Drop(Waker),
+    Wake(KeptWaker),
+    Drop(KeptWaker),
+    /// Clone the waker and take the step again.
+    Clone,
 }
 
 impl After {
-    fn wake(waiting: Option<Waker>) -> Self {
+    fn wake(waiting: Option<KeptWaker>) -> Self {
         waiting.map_or(Self::Nothing, Self::Wake)
     }
 
     fn run(self) {
         match self {
-            Self::Nothing => {}
+            Self::Nothing | Self::Clone => {}
             Self::Wake(waker) => waker.wake(),
             Self::Drop(waker) => drop(waker),
         }
     }
 }
 
-/// Remembers the task of `cx` as the one that waits.
-fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) -> After {
-    if slot
-        .as_ref()
-        .is_some_and(|waker| waker.will_wake(cx.waker()))
-    {
+/// The task that takes a step, and a clone of its waker once a step has asked for one.
+struct Caller<'a, 'b> {
+    cx: &'a mut Context<'b>,
+    clone: Option<KeptWaker>,
+}
+
+/// Takes `step`, which locks the pipe for itself, until it needs no clone of the waker.
+fn take<T>(
+    cx: &mut Context<'_>,
+    mut step: impl FnMut(&mut Caller<'_, '_>) -> Step<T>,
+) -> Poll<io::Result<T>> {
+    let mut caller = Caller { cx, clone: None };
+    loop {
+        let (result, after) = step(&mut caller);
+        if let After::Clone = after {
+            caller.clone = Some(KeptWaker::of(caller.cx.waker()));
+            continue;
+        }
+        after.run();
+        return result;
+    }
+}
+
+/// Remembers the task of `caller` as the one that waits.
+fn remember(slot: &mut Option<KeptWaker>, caller: &mut Caller<'_, '_>) -> After {
+    let waker = caller.cx.waker();
+    if slot.as_ref().is_some_and(|held| held.will_wake(waker)) {
         return After::Nothing;
     }
-    let replaced = slot.replace(cx.waker().clone());
-    replaced.map_or(After::Nothing, After::Drop)
+    let Some(clone) = caller.clone.take() else {
+        return After::Clone;
+    };
+    slot.replace(clone).map_or(After::Nothing, After::Drop)
 }
 
 impl SimplexStream {
@@ -210,9 +231,9 @@ impl SimplexStream {
         [self.reader.take(), self.writer.take()].map(After::wake)
     }
 
-    fn read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Step<()> {
+    fn read(&mut self, caller: &mut Caller<'_, '_>, buf: &mut ReadBuf<'_>) -> Step<()> {
         let is_done = self.is_closed || buf.remaining() == 0;
-        if pace::poll_unit_for(cx, is_done || !self.buffer.is_empty()).is_pending() {
+        if pace::poll_unit_for(caller.cx, is_done || !self.buffer.is_empty()).is_pending() {
             return (Poll::Pending, After::Nothing);
         }
         if !self.buffer.is_empty() {
@@ -225,13 +246,13 @@ impl SimplexStream {
         if is_done {
             return (Poll::Ready(Ok(())), After::Nothing);
         }
-        (Poll::Pending, remember(&mut self.reader, cx))
+        (Poll::Pending, remember(&mut self.reader, caller))
     }
 
-    fn write(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Step<usize> {
+    fn write(&mut self, caller: &mut Caller<'_, '_>, bufs: &[IoSlice<'_>]) -> Step<usize> {
         let mut room = self.capacity - self.buffer.len();
         let is_empty = bufs.iter().all(|buf| buf.is_empty());
-        if pace::poll_unit_for(cx, room > 0 || is_empty || self.is_closed).is_pending() {
+        if pace::poll_unit_for(caller.cx, room > 0 || is_empty || self.is_closed).is_pending() {
             return (Poll::Pending, After::Nothing);
         }
         if self.is_closed {
@@ -241,7 +262,7 @@ impl SimplexStream {
             );
         }
         if room == 0 && !is_empty {
-            return (Poll::Pending, remember(&mut self.writer, cx));
+            return (Poll::Pending, remember(&mut self.writer, caller));
         }
         let mut taken = 0;
         for buf in bufs {
@@ -261,9 +282,8 @@ impl AsyncRead for SimplexStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let (result, after) = self.get_mut().read(cx, buf);
-        after.run();
-        result
+        let this = self.get_mut();
+        take(cx, |caller| this.read(caller, buf))
     }
 }
 
@@ -273,9 +293,9 @@ impl AsyncWrite for SimplexStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let (result, after) = self.get_mut().write(cx, &[IoSlice::new(buf)]);
-        after.run();
-        result
+        let this = self.get_mut();
+        let bufs = [IoSlice::new(buf)];
+        take(cx, |caller| this.write(caller, &bufs))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -292,9 +312,8 @@ impl AsyncWrite for SimplexStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let (result, after) = self.get_mut().write(cx, bufs);
-        after.run();
-        result
+        let this = self.get_mut();
+        take(cx, |caller| this.write(caller, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -20,6 +20,8 @@
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod auto_traits;
 mod blocking;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod foreign_tests;
 mod guard;
 mod marker;
 #[cfg(all(test, loom))]

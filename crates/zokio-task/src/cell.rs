@@ -36,7 +36,8 @@ use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
+use zokio_base::foreign::{Contained, KeptWaker};
 use zokio_base::sync::UnsafeCell;
 
 /// A panic's payload behind one pointer, so that the stage of a small task stays small.
@@ -53,7 +54,7 @@ pub struct Header {
     pub(crate) queue_next: UnsafeCell<Option<NonNull<Header>>>,
     pub(crate) shard: Arc<Shard>,
     pub(crate) id: Id,
-    pub(crate) join_waker: UnsafeCell<Option<Waker>>,
+    pub(crate) join_waker: UnsafeCell<Option<KeptWaker>>,
     /// Position in the shard's table, or [`UNTRACKED`].
     pub(crate) slot: u32,
     /// The spawn place's number.
@@ -228,11 +229,13 @@ unsafe fn poll<F: Future>(
             let future = &mut *(&raw mut (*stage).future).cast::<F>();
             ready!(Pin::new_unchecked(future).poll(cx))
         };
+        // If the future's destructor panics nobody gets the output, whose destructor may panic too.
+        let output = Contained::new(output);
         *future_alive = false;
         // SAFETY: as above; from here on nobody drops the future again, even if this panics.
         unsafe { ManuallyDrop::drop(&mut (*stage).future) };
         // SAFETY: the stage is ours and empty.
-        unsafe { (&raw mut (*stage).output).write(ManuallyDrop::new(output)) };
+        unsafe { (&raw mut (*stage).output).write(ManuallyDrop::new(output.into_inner())) };
         Poll::Ready(())
     };
     // SAFETY: the caller's.

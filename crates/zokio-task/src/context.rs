@@ -26,6 +26,7 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::task::Waker;
+use zokio_base::foreign;
 
 /// What a runtime offers to the code that runs inside of it. Implemented by the runtime's handle.
 ///
@@ -282,9 +283,7 @@ impl Drop for WorkerGuard {
             context.worker.set(self.worker);
             std::mem::replace(&mut *context.deferred.borrow_mut(), deferred)
         });
-        for waker in left.ok().flatten().unwrap_or_default() {
-            waker.wake();
-        }
+        foreign::wake_all(left.ok().flatten().unwrap_or_default());
     }
 }
 

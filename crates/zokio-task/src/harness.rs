@@ -26,6 +26,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker};
+use zokio_base::foreign::{KeptWaker, contain, drop_value};
 
 // ---- Running ----
 
@@ -69,7 +70,7 @@ fn poll(task: TaskRef) {
         Ok(Poll::Pending) => go_idle(task),
         Ok(Poll::Ready(())) => complete(task, Outcome::Output),
         Err(payload) => {
-            quietly(|| task.header().shard.schedule().task_panicked(&*payload));
+            let _ = contain(|| task.header().shard.schedule().task_panicked(&*payload));
             store_panic(&task, payload);
             complete(task, Outcome::Panic);
         }
@@ -87,7 +88,7 @@ impl Drop for Leftover<'_> {
         if self.future_alive {
             let drop_future = self.task.header().vtable.drop_future;
             // SAFETY: the poll holds RUNNING, and the flag says that the future is still there.
-            quietly(|| unsafe { drop_future(self.task.as_ptr()) });
+            let _ = contain(|| unsafe { drop_future(self.task.as_ptr()) });
         }
     }
 }
@@ -146,7 +147,7 @@ fn complete(task: TaskRef, outcome: Outcome) {
         if header.shard.has_hooks() {
             let schedule = header.shard.schedule();
             let place = task.spawned_at();
-            quietly(|| schedule.task_ended(header.id, place));
+            let _ = contain(|| schedule.task_ended(header.id, place));
         }
         // The table's reference is ours now.
         2
@@ -169,7 +170,7 @@ fn wake_join(task: TaskRef, refs: u64) {
     // field is only read (invariant 5).
     task.header().join_waker.with(|waker| unsafe {
         if let Some(waker) = &*waker {
-            quietly(|| waker.wake_by_ref());
+            waker.wake_by_ref();
         }
     });
     match task.state().transition_to_join_woken(refs) {
@@ -242,12 +243,15 @@ pub(crate) unsafe fn poll_join(task: &TaskRef, waker: &Waker) -> bool {
         if same {
             return false;
         }
+    }
+    // Before anything is changed: the clone may panic, and the waker of before stays then.
+    let waker = KeptWaker::of(waker);
+    if now.has_join_waker() {
         match task.state().transition_to_waker_unset() {
             ToWaker::Complete => return true,
             ToWaker::Changed => {}
         }
     }
-    let waker = waker.clone();
     // SAFETY: the handle has the field for itself (invariant 5).
     let old = task
         .header()
@@ -327,12 +331,12 @@ unsafe fn drop_outcome(task: &TaskRef, outcome: Outcome) {
         Outcome::Output => {
             let _task = context::enter_task(Some(task.id()));
             // SAFETY: the caller's.
-            quietly(|| unsafe { (vtable.drop_output)(task.as_ptr()) });
+            let _ = contain(|| unsafe { (vtable.drop_output)(task.as_ptr()) });
         }
         Outcome::Panic => {
             // SAFETY: the caller's.
             let payload = unsafe { (vtable.take_panic)(task.as_ptr()) };
-            quietly(|| drop(payload));
+            drop_value(payload);
         }
         Outcome::Cancelled => {}
     }
@@ -348,7 +352,7 @@ unsafe fn drop_join_waker(task: &TaskRef) {
         .header()
         .join_waker
         .with_mut(|field| unsafe { (*field).take() });
-    quietly(|| drop(waker));
+    drop(waker);
 }
 
 /// Frees a task: drops the future if it is still there, then everything else.
@@ -362,24 +366,14 @@ pub(crate) unsafe fn free(task: NonNull<Header>) {
         let _task = context::enter_task(Some(header.id));
         // SAFETY: nobody else has the task, and it never completed, so the future is there
         // (invariant 4).
-        quietly(|| unsafe { (header.vtable.drop_future)(task) });
+        let _ = contain(|| unsafe { (header.vtable.drop_future)(task) });
     }
     let free = header.vtable.free;
-    // SAFETY: the caller's. What is dropped with the header is dropped quietly too.
-    quietly(|| unsafe { free(task) });
+    // SAFETY: the caller's. What is dropped with the header is contained too.
+    let _ = contain(|| unsafe { free(task) });
 }
 
 /// Forgets a reference that a transition has released.
 fn drop_without_release(task: TaskRef) {
     let _ = task.into_raw();
-}
-
-/// Runs foreign drop code or a foreign waker: a panic in it ends there (A). The hook has reported
-/// it; its payload is dropped, and leaked if that panics as well.
-pub(crate) fn quietly(f: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            std::mem::forget(second);
-        }
-    }
 }

@@ -25,6 +25,7 @@ use crate::schedule::Schedule;
 use crate::table::Table;
 use std::fmt;
 use std::sync::Arc;
+use zokio_base::foreign::contain;
 use zokio_base::sync::Mutex;
 
 /// How many tasks a shutdown takes from the table at a time.
@@ -138,7 +139,7 @@ impl Shard {
         let join = self.handle_of(&task);
         let notified = self.insert(task);
         if let (true, Some(task)) = (self.hooks, &notified) {
-            harness::quietly(|| self.schedule.task_spawned(task.id(), task.spawned_at()));
+            let _ = contain(|| self.schedule.task_spawned(task.id(), task.spawned_at()));
         }
         (join, notified)
     }

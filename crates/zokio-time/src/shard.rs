@@ -37,7 +37,7 @@ use std::fmt;
 use std::task::Waker;
 use std::time::Duration;
 use zokio_base::clock::Clock;
-use zokio_base::foreign;
+use zokio_base::foreign::KeptWaker;
 use zokio_base::park::WakeSink;
 use zokio_base::slab::Key;
 use zokio_base::sync::atomic::{AtomicU64, Ordering};
@@ -208,15 +208,15 @@ pub(crate) enum Entry {
 }
 
 struct Inner {
-    wheel: Wheel<Waker>,
+    wheel: Wheel<KeptWaker>,
     closed: bool,
     /// What the worker's last drain left to be used again.
-    batch: Vec<Waker>,
+    batch: Vec<KeptWaker>,
 }
 
 impl Inner {
     /// The waker of an entry that may still fire; otherwise what became of the entry.
-    fn entry(&mut self, key: Key) -> Result<&mut Waker, Entry> {
+    fn entry(&mut self, key: Key) -> Result<&mut KeptWaker, Entry> {
         match self.wheel.get_mut(key) {
             None => Err(Entry::Gone),
             Some(_) if self.closed => Err(Entry::Stranded),
@@ -271,12 +271,12 @@ impl Shard {
     // ---- The timers' side ----
 
     /// Has `waker` woken at `when`.
-    pub(crate) fn insert(&self, when: u64, waker: Waker) -> Result<Key, Closed> {
+    pub(crate) fn insert(&self, when: u64, waker: KeptWaker) -> Result<Key, Closed> {
         let mut inner = self.inner.lock();
         if inner.closed {
             drop(inner);
             // Dropped here, without the lock (crate invariant 2).
-            foreign::drop_value(waker);
+            drop(waker);
             return Err(Closed);
         }
         let key = inner.wheel.insert(when, waker);
@@ -302,7 +302,7 @@ impl Shard {
         }
         // Cloned without the lock (crate invariant 2). What happened meanwhile is seen by the second
         // look, as by the first.
-        let mut other = waker.clone();
+        let mut other = KeptWaker::of(waker);
         let entry = match self.inner.lock().entry(key) {
             Err(entry) => entry,
             Ok(current) => {
@@ -311,7 +311,7 @@ impl Shard {
             }
         };
         // What was there before, or was not put there, is dropped without the lock.
-        foreign::drop_value(other);
+        drop(other);
         entry
     }
 
@@ -330,7 +330,7 @@ impl Shard {
     }
 
     /// Takes an entry out before it fires. The caller drops or wakes what is returned.
-    pub(crate) fn cancel(&self, key: Key) -> Option<Waker> {
+    pub(crate) fn cancel(&self, key: Key) -> Option<KeptWaker> {
         let mut inner = self.inner.lock();
         let waker = inner.wheel.remove(key);
         self.publish(&inner, NEVER);
@@ -419,7 +419,7 @@ impl Shard {
             drop(inner);
             fired_count += batch.len();
             for waker in batch.drain(..) {
-                sink.wake(waker);
+                sink.wake(waker.into_inner());
             }
         }
         // A burst's memory is not kept.
@@ -436,11 +436,11 @@ impl Shard {
             return;
         }
         inner.closed = true;
-        let wakers = inner.wheel.exchange_all(|| Waker::noop().clone());
+        let wakers = inner.wheel.exchange_all(|| KeptWaker::of(Waker::noop()));
         self.publish(&inner, NEVER);
         drop(inner);
         for waker in wakers {
-            sink.wake(waker);
+            sink.wake(waker.into_inner());
         }
     }
 

@@ -14,7 +14,7 @@ use crate::instant::Instant;
 use crate::shard::{Closed, DueAtOnce, Entry, Shard};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use zokio_base::foreign;
+use zokio_base::foreign::KeptWaker;
 use zokio_base::pad::CachePadded;
 use zokio_base::slab::Key;
 use zokio_base::sync::Arc;
@@ -86,7 +86,7 @@ impl Timer {
             None => {
                 self.state = State::Done;
                 if let Some(waker) = self.shard.cancel(key) {
-                    foreign::wake(waker);
+                    waker.wake();
                 }
             }
             Some(when) => {
@@ -115,7 +115,7 @@ impl Timer {
             },
             State::Idle => {
                 if let Some(when) = self.shard.source.upcoming(self.deadline, due) {
-                    match self.shard.insert(when, cx.waker().clone()) {
+                    match self.shard.insert(when, KeptWaker::of(cx.waker())) {
                         Ok(key) => {
                             self.state = State::Armed(key);
                             return Poll::Pending;
@@ -142,7 +142,7 @@ impl Drop for Timer {
     fn drop(&mut self) {
         if let State::Armed(key) = self.state {
             // The waker is dropped without the shard's lock (crate invariant 2).
-            foreign::drop_value(self.shard.cancel(key));
+            drop(self.shard.cancel(key));
         }
     }
 }

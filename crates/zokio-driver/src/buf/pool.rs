@@ -28,7 +28,8 @@ use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
+use zokio_base::foreign::KeptWaker;
 use zokio_base::sync::Mutex;
 
 #[cfg(any(zokio_ring, all(test, loom)))]
@@ -75,14 +76,14 @@ struct Lent {
     /// Buffers that do not come from the kernel and are not lent.
     free: Vec<Box<[u8]>>,
     /// Who waits, by the number that it drew: the lowest came first.
-    waiters: BTreeMap<u64, Waker>,
+    waiters: BTreeMap<u64, KeptWaker>,
     /// The number that is drawn next.
     number: u64,
 }
 
 impl Lent {
     /// The first who waits, to be woken because a buffer is free.
-    fn next(&mut self, limit: usize) -> Option<Waker> {
+    fn next(&mut self, limit: usize) -> Option<KeptWaker> {
         if self.count < limit {
             self.waiters.pop_first().map(|(_, waker)| waker)
         } else {
@@ -231,30 +232,41 @@ impl Future for Available<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let pool = self.pool;
-        let mut lent = pool.lent.lock();
-        if lent.count < pool.count {
-            // The last waker may drop its task: not under the lock.
-            let own = self.number.take().and_then(|n| lent.waiters.remove(&n));
-            // There may be one for the next as well.
-            let next = lent.next(pool.count);
-            drop(lent);
-            drop(own);
-            if let Some(waker) = next {
-                waker.wake();
+        let mut new = None;
+        // Two rounds at most: the second has a clone of the waker, which is made without the lock,
+        // as wakers are foreign code.
+        loop {
+            let mut lent = pool.lent.lock();
+            if lent.count < pool.count {
+                // The last waker may drop its task: not under the lock.
+                let own = self.number.take().and_then(|n| lent.waiters.remove(&n));
+                // There may be one for the next as well.
+                let next = lent.next(pool.count);
+                drop(lent);
+                drop(own);
+                if let Some(waker) = next {
+                    waker.wake();
+                }
+                return Poll::Ready(());
             }
-            return Poll::Ready(());
+            let held = self.number.and_then(|number| lent.waiters.get(&number));
+            if held.is_some_and(|held| held.will_wake(cx.waker())) {
+                return Poll::Pending;
+            }
+            let Some(new) = new.take() else {
+                drop(lent);
+                new = Some(KeptWaker::of(cx.waker()));
+                continue;
+            };
+            let number = *self.number.get_or_insert_with(|| {
+                lent.number += 1;
+                lent.number
+            });
+            let old = lent.waiters.insert(number, new);
+            drop(lent);
+            drop(old);
+            return Poll::Pending;
         }
-        let number = *self.number.get_or_insert_with(|| {
-            lent.number += 1;
-            lent.number
-        });
-        let old = match lent.waiters.get(&number) {
-            Some(held) if held.will_wake(cx.waker()) => None,
-            _ => lent.waiters.insert(number, cx.waker().clone()),
-        };
-        drop(lent);
-        drop(old);
-        Poll::Pending
     }
 }
 
@@ -335,6 +347,7 @@ impl Drop for Lease {
 mod tests {
     use super::*;
     use crate::testing::Woken;
+    use std::task::Waker;
 
     /// Somebody who waits for a buffer.
     struct Waiter<'a> {

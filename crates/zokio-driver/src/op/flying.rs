@@ -23,6 +23,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use zokio_base::foreign;
 use zokio_base::sync::UnsafeCell;
 use zokio_base::sync::atomic::{AtomicU64, Ordering};
 
@@ -119,7 +120,7 @@ impl<O: Backends> Shared<O> {
         // SAFETY: the caller's promise.
         match unsafe { self.flight.transition_to_completed(outcome) } {
             AfterComplete::Nothing => None,
-            AfterComplete::Wake(waker) => Some(waker),
+            AfterComplete::Wake(waker) => Some(waker.into_inner()),
             AfterComplete::Orphan(outcome) => {
                 // SAFETY: finding an orphan put us in charge.
                 unsafe { self.settle_orphan(outcome) };
@@ -279,7 +280,7 @@ impl<O: Backends> Job<O> {
         // SAFETY: a job is the one finisher of its submission, and this flag makes it finish once.
         let waker = unsafe { self.shared.finish(outcome) };
         if let Some(waker) = waker {
-            waker.wake();
+            foreign::wake(waker);
         }
     }
 }

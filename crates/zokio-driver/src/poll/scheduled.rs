@@ -32,6 +32,7 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker};
 use zokio_base::bits::Field;
+use zokio_base::foreign::KeptWaker;
 use zokio_base::list::{Links, List, Node};
 use zokio_base::sync::atomic::{AtomicU64, Ordering};
 use zokio_base::sync::{Mutex, UnsafeCell};
@@ -110,7 +111,7 @@ impl ReadyEvent {
 
 struct Waiter {
     links: Links<Waiter>,
-    waker: Option<Waker>,
+    waker: Option<KeptWaker>,
     mask: Ready,
 }
 
@@ -127,8 +128,8 @@ unsafe impl Node for Waiter {
 
 #[derive(Default)]
 struct Waiters {
-    reader: Option<Waker>,
-    writer: Option<Waker>,
+    reader: Option<KeptWaker>,
+    writer: Option<KeptWaker>,
     list: List<Waiter>,
 }
 
@@ -200,12 +201,13 @@ impl ScheduledIo {
     /// Gives every waker that waits for a part of `ready` to `take`, and takes its waiter out of
     /// the list. `take` runs under the lock: it collects, no more.
     pub(crate) fn take_wakers(&self, ready: Ready, take: &mut impl FnMut(Waker)) {
+        let mut give = |waker: KeptWaker| take(waker.into_inner());
         let mut waiters = self.waiters.lock();
         if ready.intersects(Direction::Read.mask()) {
-            waiters.reader.take().map(&mut *take);
+            waiters.reader.take().map(&mut give);
         }
         if ready.intersects(Direction::Write.mask()) {
-            waiters.writer.take().map(&mut *take);
+            waiters.writer.take().map(&mut give);
         }
         let mut cursor = waiters.list.front();
         while let Some(node) = cursor {
@@ -215,7 +217,7 @@ impl ScheduledIo {
                 let waiter = node.as_ptr();
                 if (*waiter).mask.intersects(ready) {
                     waiters.list.remove(node);
-                    (*waiter).waker.take().map(&mut *take);
+                    (*waiter).waker.take().map(&mut give);
                 }
             }
         }
@@ -232,14 +234,16 @@ impl ScheduledIo {
         if event.ends_wait() {
             return Poll::Ready(event);
         }
+        // Cloned before the lock is taken: wakers are foreign code.
+        let new = KeptWaker::of(cx.waker());
         let mut waiters = self.waiters.lock();
         let slot = match direction {
             Direction::Read => &mut waiters.reader,
             Direction::Write => &mut waiters.writer,
         };
         let replaced = match slot {
-            Some(waker) if waker.will_wake(cx.waker()) => None,
-            _ => slot.replace(cx.waker().clone()),
+            Some(waker) if waker.will_wake(&new) => Some(new),
+            _ => slot.replace(new),
         };
         // Invariant 3: the waker is in place, so look again before the lock is let go.
         let event = self.event(mask);
@@ -300,6 +304,8 @@ impl Future for Readiness<'_> {
         if event.ends_wait() {
             return Poll::Ready(event);
         }
+        // Cloned before the lock is taken: wakers are foreign code.
+        let new = KeptWaker::of(cx.waker());
         let mut waiters = this.io.waiters.lock();
         let replaced = this.waiter.with_mut(|waiter| {
             // SAFETY: invariant 4, we hold the lock. The node is alive and pinned with the future,
@@ -310,8 +316,8 @@ impl Future for Readiness<'_> {
                     this.queued.set(true);
                 }
                 match &(*waiter).waker {
-                    Some(waker) if waker.will_wake(cx.waker()) => None,
-                    _ => (*waiter).waker.replace(cx.waker().clone()),
+                    Some(waker) if waker.will_wake(&new) => Some(new),
+                    _ => (*waiter).waker.replace(new),
                 }
             }
         });

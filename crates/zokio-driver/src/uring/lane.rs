@@ -360,7 +360,5 @@ impl Lane {
 
 /// Wakes, with no lock held.
 pub(super) fn wake_all(wakers: impl IntoIterator<Item = std::task::Waker>) {
-    for waker in wakers {
-        waker.wake();
-    }
+    zokio_base::foreign::wake_all(wakers);
 }

@@ -31,6 +31,7 @@ use std::marker::PhantomData;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
+use zokio_base::foreign::Contained;
 use zokio_base::slab::{Key, Slab};
 use zokio_base::sync::Arc;
 use zokio_task::coop::{self, Budget};
@@ -490,17 +491,19 @@ impl<T: 'static> JoinSet<T> {
     /// # });
     /// ```
     pub async fn join_all(mut self) -> Vec<T> {
+        // Where a task's panic goes on, nobody gets the outputs of the others, whose destructors may
+        // panic as well.
         let mut outputs = Vec::with_capacity(self.len());
         while let Some(outcome) = self.join_next().await {
             match outcome {
-                Ok(output) => outputs.push(output),
+                Ok(output) => outputs.push(Contained::new(output)),
                 Err(error) => match error.try_into_panic() {
                     Ok(payload) => resume_unwind(payload),
                     Err(error) => panic!("{error}"),
                 },
             }
         }
-        outputs
+        outputs.into_iter().map(Contained::into_inner).collect()
     }
 
     /// Aborts all tasks. They stay in the set until they are taken, with whatever outcome they have.

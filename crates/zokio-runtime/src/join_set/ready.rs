@@ -19,6 +19,7 @@
 
 use std::collections::VecDeque;
 use std::task::{Wake, Waker};
+use zokio_base::foreign::KeptWaker;
 use zokio_base::slab::Key;
 use zokio_base::sync::{Arc, Mutex};
 
@@ -28,7 +29,7 @@ pub(super) struct Ready(Mutex<State>);
 
 struct State {
     keys: VecDeque<Key>,
-    waiter: Option<Waker>,
+    waiter: Option<KeptWaker>,
 }
 
 impl Ready {
@@ -73,13 +74,13 @@ impl Ready {
         {
             let mut state = self.0.lock();
             std::mem::swap(&mut state.keys, ended);
-            let known = |waiter: &Waker| waiter.will_wake(waker);
+            let known = |waiter: &KeptWaker| waiter.will_wake(waker);
             if !ended.is_empty() || state.waiter.as_ref().is_some_and(known) {
                 return;
             }
         }
         // Cloned outside of the lock, so look again (invariants 2 and 3).
-        let waker = waker.clone();
+        let waker = KeptWaker::of(waker);
         let unused = {
             let mut state = self.0.lock();
             std::mem::swap(&mut state.keys, ended);

@@ -35,6 +35,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use zokio_base::foreign;
 use zokio_base::sync::Arc;
 use zokio_task::context::{self, Region};
 use zokio_task::{JoinHandle, Shard, SpawnMeta, box_if_large};
@@ -346,7 +347,7 @@ impl Future for LocalSet {
         let _running = context.shared.run();
         context.shared.arrive(HostId::SET, cx.waker());
         if context.tick() {
-            cx.waker().wake_by_ref();
+            foreign::wake_by_ref(cx.waker());
             return Poll::Pending;
         }
         match context.shard.alive() {

@@ -6,6 +6,7 @@ use pin_project_lite::pin_project;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use zokio_base::foreign;
 use zokio_task::context;
 
 pin_project! {
@@ -73,7 +74,7 @@ impl<F: Future> Future for RunUntil<'_, F> {
             return Poll::Ready(output);
         }
         if context.tick() {
-            cx.waker().wake_by_ref();
+            foreign::wake_by_ref(cx.waker());
         }
         Poll::Pending
     }

@@ -38,6 +38,7 @@
 use crate::thread_tag::ThreadTag;
 use std::any::Any;
 use std::task::Waker;
+use zokio_base::foreign::KeptWaker;
 use zokio_base::sync::{Mutex, UnsafeCell};
 use zokio_task::{Notified, Schedule, TaskQueue};
 
@@ -87,7 +88,7 @@ struct Remote {
 struct Host {
     id: HostId,
     /// None once it was woken, until it is polled.
-    waker: Option<Waker>,
+    waker: Option<KeptWaker>,
 }
 
 /// Names a host among those of its set.
@@ -140,7 +141,7 @@ impl Shared {
     /// H1: registers the waker of a host that is about to run tasks, and takes the inbox.
     pub(super) fn arrive(&self, host: HostId, waker: &Waker) {
         // Cloned and dropped outside of the lock (invariant 3).
-        let mut waker = Some(waker.clone());
+        let mut waker = Some(KeptWaker::of(waker));
         let mut inbox = {
             let mut remote = self.remote.lock();
             match remote.hosts.iter_mut().find(|known| known.id == host) {
@@ -296,8 +297,8 @@ impl Remote {
 /// Wakers that are to be woken outside of the lock. One alone needs no memory.
 #[derive(Default)]
 struct Woken {
-    first: Option<Waker>,
-    others: Vec<Waker>,
+    first: Option<KeptWaker>,
+    others: Vec<KeptWaker>,
 }
 
 impl Woken {
@@ -305,7 +306,7 @@ impl Woken {
         self.first
             .into_iter()
             .chain(self.others)
-            .for_each(Waker::wake);
+            .for_each(KeptWaker::wake);
     }
 }
 

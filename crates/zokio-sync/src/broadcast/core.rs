@@ -20,6 +20,9 @@
 //!    not queued. Whoever takes it out of a list clears `queued` last: the future may be gone right
 //!    after that.
 //! 5. Locks are taken in the order tail, slot. Values are dropped and wakers woken without a lock.
+//! 6. A value is dropped by the sender that overwrites it, by the receiver that reads or loses it last,
+//!    or by the last handle of all. Which of them it is only time decides, so that a panic of its
+//!    destructor is contained.
 #![allow(unsafe_code)]
 
 use crate::notify::Notify;
@@ -27,6 +30,7 @@ use std::cell::UnsafeCell as LinkUnsafeCell;
 use std::fmt;
 use std::ptr::NonNull;
 use std::task::Waker;
+use zokio_base::foreign::{Contained, KeptWaker, drop_value};
 use zokio_base::list::{Links, List, Node};
 use zokio_base::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use zokio_base::sync::{Mutex, MutexGuard, UnsafeCell};
@@ -62,7 +66,7 @@ pub(super) struct Shared<T> {
 /// A receiver's place in the lists.
 pub(super) struct Waiter {
     links: LinkUnsafeCell<Links<Waiter>>,
-    waker: UnsafeCell<Option<Waker>>,
+    waker: UnsafeCell<Option<KeptWaker>>,
     queued: AtomicBool,
     round: LinkUnsafeCell<u64>,
 }
@@ -175,7 +179,8 @@ impl<T> Shared<T> {
         };
         tail.position += 1;
         self.wake_all(tail);
-        drop(old);
+        // Its last receiver might have dropped it as well (invariant 6).
+        drop_value(old);
         Ok(receivers)
     }
 
@@ -325,16 +330,6 @@ impl<T> Shared<T> {
             let start = next.max(self.oldest(&tail));
             (start..tail.position, tail.receivers == 0)
         };
-        /// Tells the senders, when the values are gone, also if the drop of one panics.
-        struct Unwatched<'a>(Option<&'a Notify>);
-        impl Drop for Unwatched<'_> {
-            fn drop(&mut self) {
-                if let Some(unwatched) = self.0 {
-                    unwatched.notify_waiters();
-                }
-            }
-        }
-        let _unwatched = Unwatched(last.then_some(&self.unwatched));
         for position in positions {
             let mut slot = self.slot(position);
             let mut value = None;
@@ -345,7 +340,10 @@ impl<T> Shared<T> {
                 }
             }
             drop(slot);
-            drop(value);
+            drop_value(value);
+        }
+        if last {
+            self.unwatched.notify_waiters();
         }
     }
 
@@ -372,7 +370,7 @@ impl<T: Clone> Shared<T> {
                 return Found::Value(value);
             }
             // Cloned before the lock is taken: wakers are foreign code.
-            let waiter = waiter.map(|(waiter, waker)| (waiter, waker.clone()));
+            let waiter = waiter.map(|(waiter, waker)| (waiter, KeptWaker::of(waker)));
             let mut tail = self.tail.lock();
             if tail.position == *next {
                 if tail.ended {
@@ -407,9 +405,10 @@ impl<T: Clone> Shared<T> {
         }
         // The last receiver clones as well: what it gets is always a clone. It owns the original
         // by now and needs no lock.
-        let original = slot.value.take();
+        let original = Contained::new(slot.value.take());
         drop(slot);
-        original.clone()
+        // A panic of the clone goes to the caller; what the drop does then is contained.
+        (*original).clone()
     }
 }
 
@@ -435,8 +434,19 @@ impl<T> Shared<T> {
     }
 }
 
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        if std::mem::needs_drop::<T>() {
+            for slot in &self.ring {
+                let value = slot.lock().value.take();
+                drop_value(value);
+            }
+        }
+    }
+}
+
 /// Queues a waiter or renews its waker. Returns the old one.
-fn enqueue(tail: &mut Tail, waiter: &Waiter, waker: Waker) -> Option<Waker> {
+fn enqueue(tail: &mut Tail, waiter: &Waiter, waker: KeptWaker) -> Option<KeptWaker> {
     let node = NonNull::from(waiter);
     // SAFETY: invariant 4, we hold the lock. The node is ours, alive, and leaves the lists before
     // it is dropped.

@@ -20,6 +20,7 @@ use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::{Context, Poll, ready};
 use zokio_base::atomic_waker::AtomicWaker;
+use zokio_base::foreign::FirstPanic;
 use zokio_base::sync::Arc;
 use zokio_base::sync::atomic::{AtomicUsize, Ordering};
 use zokio_task::coop;
@@ -381,25 +382,16 @@ impl<T, G: Gate> Chan<T, G> {
         self.is_closed() || self.strong_count() == 0
     }
 
-    /// The receiver goes: closes, and drops what is in the channel.
+    /// The receiver goes: closes, and drops what is in the channel. The first panic of a value's
+    /// destructor goes on when all are gone: they are the caller's to drop.
     pub(super) fn drop_receiver(&self, receiver: &mut Receiving) {
-        /// Goes on where a value's drop panics.
-        struct Rest<'a, T, G: Gate>(&'a Chan<T, G>, &'a mut Receiving);
-        impl<T, G: Gate> Rest<'_, T, G> {
-            fn run(&mut self) {
-                while let Popped::Value(value) = self.0.pop(self.1) {
-                    G::taken(self.0, 1);
-                    drop(value);
-                }
-            }
-        }
-        impl<T, G: Gate> Drop for Rest<'_, T, G> {
-            fn drop(&mut self) {
-                self.run();
-                drop(self.0.receiver.take());
-            }
-        }
         self.close(receiver);
-        Rest(self, receiver).run();
+        let mut first = FirstPanic::new();
+        while let Popped::Value(value) = self.pop(receiver) {
+            G::taken(self, 1);
+            first.drop_value(value);
+        }
+        drop(self.receiver.take());
+        first.resume();
     }
 }

@@ -28,6 +28,7 @@ use std::cell::UnsafeCell as HeadUnsafeCell;
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
+use zokio_base::foreign::drop_value;
 use zokio_base::pad::CachePadded;
 use zokio_base::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 use zokio_base::sync::{UnsafeCell, hint, thread};
@@ -413,39 +414,28 @@ impl<T> Reserved<T> {
 
 impl<T> Drop for Queue<T> {
     fn drop(&mut self) {
-        /// Goes on where a value's drop panics, and frees the blocks in the end.
-        struct Rest<'a, T>(&'a mut Queue<T>);
-        impl<T> Rest<'_, T> {
-            fn drop_values(&mut self) {
-                // SAFETY: nobody else uses the queue: we are the receiver.
-                while let Popped::Value(value) = unsafe { self.0.pop() } {
-                    drop(value);
-                }
+        // What came after the receiver had emptied the queue goes with the last handle of all,
+        // whichever that is: panics of destructors are contained.
+        // SAFETY: nobody else uses the queue: we are the receiver.
+        while let Popped::Value(value) = unsafe { self.pop() } {
+            drop_value(value);
+        }
+        // What is left is the head's block, the one behind it if it was hung in already, and the
+        // spare one.
+        let mut block = Some(self.head.get_mut().block);
+        while let Some(this) = block {
+            // Relaxed: nobody else uses the queue.
+            // SAFETY: the chain's blocks are alive and nobody else's.
+            unsafe {
+                block = NonNull::new(this.as_ref().next.load(Ordering::Relaxed));
+                Block::free(this);
             }
         }
-        impl<T> Drop for Rest<'_, T> {
-            fn drop(&mut self) {
-                self.drop_values();
-                // What is left is the head's block, the one behind it if it was hung in already,
-                // and the spare one.
-                let mut block = Some(self.0.head.get_mut().block);
-                while let Some(this) = block {
-                    // Relaxed: nobody else uses the queue.
-                    // SAFETY: the chain's blocks are alive and nobody else's.
-                    unsafe {
-                        block = NonNull::new(this.as_ref().next.load(Ordering::Relaxed));
-                        Block::free(this);
-                    }
-                }
-                // Acquire pairs with the release in `keep_block`.
-                let spare = self.0.spare.load(Ordering::Acquire);
-                if let Some(spare) = NonNull::new(spare) {
-                    // SAFETY: as in `keep_block`.
-                    unsafe { Block::free(spare) };
-                }
-            }
+        // Acquire pairs with the release in `keep_block`.
+        if let Some(spare) = NonNull::new(self.spare.load(Ordering::Acquire)) {
+            // SAFETY: as in `keep_block`.
+            unsafe { Block::free(spare) };
         }
-        Rest(self).drop_values();
     }
 }
 

@@ -31,7 +31,7 @@ impl<'a, T> Permit<'a, T> {
     /// # });
     /// ```
     pub fn send(self, value: T) {
-        // Forgotten first: waking the receiver may panic, and the permit is used by then.
+        // Forgotten first: the push uses the permit.
         let chan = self.chan;
         std::mem::forget(self);
         chan.push(value);

@@ -146,7 +146,7 @@ fn a_permit_is_used_even_if_the_receivers_waker_panics() {
     let polled = receiver.poll_recv(&mut Context::from_waker(&waker));
     assert!(polled.is_pending());
     let permit = sender.try_reserve().unwrap();
-    assert!(std::panic::catch_unwind(|| permit.send(7)).is_err());
+    permit.send(7);
     assert_eq!((sender.capacity(), receiver.len()), (0, 1));
     assert_eq!(receiver.try_recv(), Ok(7));
     assert_eq!(sender.capacity(), 1);

@@ -27,6 +27,7 @@ use std::cell::UnsafeCell as LinkUnsafeCell;
 use std::fmt;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker};
+use zokio_base::foreign::KeptWaker;
 use zokio_base::list::{Links, List, Node};
 use zokio_base::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use zokio_base::sync::{Mutex, MutexGuard, UnsafeCell};
@@ -77,7 +78,7 @@ struct Lists {
 /// A future's place in the lists.
 struct Waiter {
     links: LinkUnsafeCell<Links<Waiter>>,
-    waker: UnsafeCell<Option<Waker>>,
+    waker: UnsafeCell<Option<KeptWaker>>,
     outcome: AtomicU8,
 }
 
@@ -251,7 +252,7 @@ impl Waiter {
     /// # Safety
     /// The caller holds the lock and took the waiter out of its list. `self` may be gone when
     /// this returns.
-    unsafe fn finish(&self, outcome: u8) -> Option<Waker> {
+    unsafe fn finish(&self, outcome: u8) -> Option<KeptWaker> {
         // SAFETY: invariant 3, we hold the lock.
         let waker = self.waker.with_mut(|waker| unsafe { (*waker).take() });
         // Release pairs with the acquire in `Ticket::poll`. The last touch (invariant 4).
@@ -356,7 +357,7 @@ impl Ticket {
             return self.done();
         }
         // Cloned before the lock is taken: wakers are foreign code.
-        let waker = waker.cloned();
+        let waker = waker.map(KeptWaker::of);
         let mut lists = core.lists.lock();
         let mut word = core.word.load(Ordering::SeqCst);
         loop {
@@ -396,7 +397,7 @@ impl Ticket {
         if self.is_chosen() {
             return self.done();
         }
-        let waker = waker.cloned();
+        let waker = waker.map(KeptWaker::of);
         let mut lists = core.lists.lock();
         if self.is_chosen() {
             drop(lists);

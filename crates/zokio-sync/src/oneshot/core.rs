@@ -24,6 +24,7 @@
 
 use std::ptr::NonNull;
 use std::task::Waker;
+use zokio_base::foreign::{FirstPanic, KeptWaker};
 use zokio_base::sync::UnsafeCell;
 use zokio_base::sync::atomic::{AtomicU32, Ordering};
 
@@ -38,8 +39,8 @@ const SENDER_WAITS: u32 = 1 << 5;
 struct Shared<T> {
     word: AtomicU32,
     value: UnsafeCell<Option<T>>,
-    sender: UnsafeCell<Option<Waker>>,
-    receiver: UnsafeCell<Option<Waker>>,
+    sender: UnsafeCell<Option<KeptWaker>>,
+    receiver: UnsafeCell<Option<KeptWaker>>,
 }
 
 /// What the receiver finds.
@@ -192,42 +193,39 @@ impl<T> Tx<T> {
     }
 }
 
-/// Wakes the other side and leaves, also if waking panics.
+/// Wakes the other side and leaves.
 ///
 /// # Safety
 /// The other side's waker is in `cell` and stays there (invariants 2 and 3); the caller is the side
 /// whose bit `gone` is and has not left.
 unsafe fn wake_and_leave<T>(
     shared: NonNull<Shared<T>>,
-    cell: &UnsafeCell<Option<Waker>>,
+    cell: &UnsafeCell<Option<KeptWaker>>,
     gone: u32,
 ) {
-    struct Leave<T>(NonNull<Shared<T>>, u32);
-    impl<T> Drop for Leave<T> {
-        fn drop(&mut self) {
-            // SAFETY: the caller's promise.
-            unsafe { leave(self.0, self.1) };
-        }
-    }
-    let _leave = Leave(shared, gone);
+    // A panic of the waker is contained.
     wake(cell);
+    // SAFETY: the caller's promise.
+    unsafe { leave(shared, gone) };
 }
 
 /// Wakes the waker in `cell`, which the caller may read (invariants 2 and 3).
-fn wake(cell: &UnsafeCell<Option<Waker>>) {
-    // Cloned, so that the cell is not being read while foreign code runs.
-    // SAFETY: the caller may read the cell.
-    let waker = cell.with(|waker| unsafe { (*waker).clone() });
-    if let Some(waker) = waker {
-        waker.wake();
-    }
+fn wake(cell: &UnsafeCell<Option<KeptWaker>>) {
+    cell.with(|waker| {
+        // Woken where it is: a clone is foreign code as well, and this is no poll. The other side
+        // leaves the cell as it is (invariants 2 and 3), whatever the waker does.
+        // SAFETY: the caller may read the cell.
+        if let Some(waker) = unsafe { &*waker } {
+            waker.wake_by_ref();
+        }
+    });
 }
 
 /// Puts `waker` into the caller's own cell. Returns true if one of the bits `over` says that
 /// waiting has no more point.
 fn register(
     word: &AtomicU32,
-    cell: &UnsafeCell<Option<Waker>>,
+    cell: &UnsafeCell<Option<KeptWaker>>,
     waits: u32,
     over: u32,
     waker: &Waker,
@@ -244,6 +242,10 @@ fn register(
         if same {
             return false;
         }
+    }
+    // Before anything is changed: the clone may panic, and the waker of before stays then.
+    let new = Some(KeptWaker::of(waker));
+    if seen & waits != 0 {
         // Acquire as above. Release is for nobody: the cell was not written.
         seen = word.fetch_and(!waits, Ordering::AcqRel);
         if seen & over != 0 {
@@ -251,7 +253,6 @@ fn register(
             return true;
         }
     }
-    let new = Some(waker.clone());
     // SAFETY: invariant 2, our bit is clear.
     let old = cell.with_mut(|slot| unsafe { std::mem::replace(&mut *slot, new) });
     // Release publishes the waker; acquire as above.
@@ -303,7 +304,7 @@ impl<T> Rx<T> {
 
     /// Takes our waker back, so that it does not live as long as the sender does. Not where the
     /// sender may be reading it: that one ends the channel, and the waker goes with the memory.
-    fn unregister(&mut self) -> Option<Waker> {
+    fn unregister(&mut self) -> Option<KeptWaker> {
         const OVER: u32 = SENT | CLOSED | SENDER_GONE;
         let shared = self.shared();
         // Relaxed: our own bit, and a guess at the others.
@@ -322,7 +323,7 @@ impl<T> Rx<T> {
 
     /// Lets the sender send no more.
     pub(super) fn close(&mut self) {
-        // Foreign code, dropped when all else is done.
+        // Dropped when all else is done.
         let _waker = self.unregister();
         let shared = self.shared();
         // Acquire pairs with the sender's registration, so that we see its waker; release with its
@@ -336,21 +337,36 @@ impl<T> Rx<T> {
 
 impl<T> Drop for Rx<T> {
     fn drop(&mut self) {
-        // Both are dropped when all else is done: they are foreign code.
-        let _waker = self.unregister();
-        let mut _value = None;
+        let waker = self.unregister();
+        let value = self.leave();
+        // All else is done: these are foreign code. The value is the caller's to drop.
+        drop(waker);
+        if let Some(value) = value {
+            let mut first = FirstPanic::new();
+            first.drop_value(value);
+            first.resume();
+        }
+    }
+}
+
+impl<T> Rx<T> {
+    /// The receiver's part in the end of the channel. Returns a value that was sent and not taken.
+    /// Called once, by the drop.
+    fn leave(&mut self) -> Option<T> {
+        let mut value = None;
         let shared = self.shared();
         // Acquire pairs with the sender's last swap.
         let mut word = shared.word.load(Ordering::Acquire);
         loop {
             if word & SENT != 0 {
                 // SAFETY: invariant 1.
-                _value = shared.value.with_mut(|slot| unsafe { (*slot).take() });
+                value = shared.value.with_mut(|slot| unsafe { (*slot).take() });
             }
             if word & SENDER_GONE != 0 {
                 // Invariant 4.
                 // SAFETY: both have left.
-                return unsafe { free(self.0) };
+                unsafe { free(self.0) };
+                return value;
             }
             let wakes = word & SENDER_WAITS != 0 && word & (SENT | CLOSED) == 0;
             let next = word | CLOSED | if wakes { 0 } else { RECEIVER_GONE };
@@ -361,9 +377,10 @@ impl<T> Drop for Rx<T> {
             {
                 // SAFETY: we have not left yet.
                 Ok(_) if wakes => unsafe {
-                    return wake_and_leave(self.0, &shared.sender, RECEIVER_GONE);
+                    wake_and_leave(self.0, &shared.sender, RECEIVER_GONE);
+                    return value;
                 },
-                Ok(_) => return,
+                Ok(_) => return value,
                 Err(actual) => word = actual,
             }
         }

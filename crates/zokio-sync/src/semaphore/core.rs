@@ -28,7 +28,8 @@ use std::cell::UnsafeCell as LinkUnsafeCell;
 use std::fmt;
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
+use zokio_base::foreign::KeptWaker;
 use zokio_base::list::{Links, List, Node};
 use zokio_base::sync::atomic::{AtomicUsize, Ordering};
 use zokio_base::sync::{Mutex, MutexGuard, UnsafeCell};
@@ -81,7 +82,7 @@ impl fmt::Debug for Semaphore {
 /// A future's place in the queue.
 struct Waiter {
     links: LinkUnsafeCell<Links<Waiter>>,
-    waker: UnsafeCell<Option<Waker>>,
+    waker: UnsafeCell<Option<KeptWaker>>,
     /// How many permits it still needs.
     missing: AtomicUsize,
 }
@@ -411,7 +412,7 @@ impl Acquire<'_> {
     #[cold]
     fn enqueue(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
         // Cloned before the lock is taken: wakers are foreign code.
-        let waker = cx.waker().clone();
+        let waker = KeptWaker::of(cx.waker());
         let mut queue = self.semaphore.queue.lock();
         let word = &self.semaphore.word;
         // Relaxed: the swap below is what acquires.
@@ -455,7 +456,7 @@ impl Acquire<'_> {
         if let Some(result) = self.outcome() {
             return Poll::Ready(result);
         }
-        let new = cx.waker().clone();
+        let new = KeptWaker::of(cx.waker());
         let queue = self.semaphore.queue.lock();
         if let Some(result) = self.outcome() {
             drop(queue);

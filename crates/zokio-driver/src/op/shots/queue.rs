@@ -19,6 +19,7 @@
 
 use std::collections::VecDeque;
 use std::task::{Poll, Waker};
+use zokio_base::foreign::KeptWaker;
 use zokio_base::sync::Mutex;
 
 /// How a multishot operation ended.
@@ -54,7 +55,7 @@ pub(super) struct Pushed<T> {
 
 struct State<T> {
     items: VecDeque<T>,
-    waker: Option<Waker>,
+    waker: Option<KeptWaker>,
     end: Option<End>,
     is_orphaned: bool,
     was_full: bool,
@@ -65,6 +66,16 @@ pub(super) struct Queue<T> {
     state: Mutex<State<T>>,
     /// How many items are too many.
     limit: usize,
+}
+
+impl<T> State<T> {
+    /// What there is for the consumer.
+    fn next(&mut self) -> Option<Shot<T>> {
+        if let Some(item) = self.items.pop_front() {
+            return Some(Shot::Item(item));
+        }
+        self.end.map(Shot::End)
+    }
 }
 
 impl<T> Queue<T> {
@@ -96,7 +107,7 @@ impl<T> Queue<T> {
         let is_too_many = state.items.len() >= self.limit && !state.was_full;
         state.was_full |= is_too_many;
         Pushed {
-            waker: state.waker.take(),
+            waker: state.waker.take().map(KeptWaker::into_inner),
             refused: None,
             is_too_many,
         }
@@ -107,29 +118,31 @@ impl<T> Queue<T> {
         let mut state = self.state.lock();
         debug_assert_eq!(state.end, None, "an operation ends once");
         state.end = Some(end);
-        state.waker.take()
+        state.waker.take().map(KeptWaker::into_inner)
     }
 
     /// Takes the next item, or leaves `waker`.
     pub(super) fn poll(&self, waker: &Waker) -> Poll<Shot<T>> {
         let mut state = self.state.lock();
-        if let Some(item) = state.items.pop_front() {
-            return Poll::Ready(Shot::Item(item));
-        }
-        if let Some(end) = state.end {
-            return Poll::Ready(Shot::End(end));
+        if let Some(shot) = state.next() {
+            return Poll::Ready(shot);
         }
         let is_known = state
             .waker
             .as_ref()
             .is_some_and(|held| held.will_wake(waker));
-        let before = if is_known {
-            None
-        } else {
-            state.waker.replace(waker.clone())
-        };
         drop(state);
-        // Dropping a waker may run foreign code.
+        if is_known {
+            return Poll::Pending;
+        }
+        // Cloned and dropped without the lock: wakers are foreign code.
+        let new = KeptWaker::of(waker);
+        let mut state = self.state.lock();
+        if let Some(shot) = state.next() {
+            return Poll::Ready(shot);
+        }
+        let before = state.waker.replace(new);
+        drop(state);
         drop(before);
         Poll::Pending
     }
