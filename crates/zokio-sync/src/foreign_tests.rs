@@ -228,7 +228,7 @@ fn what_several_handles_share_falls_without_a_word_to_the_last() {
     assert_eq!(dropped.load(Ordering::Relaxed), 6);
     // Its clone is the receiver's own.
     assert!(receiver.try_recv().is_err(), "it lags");
-    let own = receiver.try_recv().ok().expect("the oldest is there");
+    let own = receiver.try_recv().expect("the oldest is there");
     assert_eq!(first_panic(|| drop(own)), Some(6));
     assert!(!panics(|| drop(lags)));
     assert!(!panics(|| drop(receiver)));
