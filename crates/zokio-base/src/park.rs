@@ -16,6 +16,7 @@
 //! 2. [`Park::poll`] never waits.
 //! 3. A sink never runs foreign code in the middle of a drain: it collects, or schedules tasks.
 
+use crate::sync::Weak;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -70,4 +71,13 @@ pub trait Offload: Send + Sync + 'static {
     /// Runs `job` on a thread that may block. If the pool is shutting down the job is dropped
     /// without being run; what it owns must clean up in its own drop.
     fn offload(&self, job: Box<dyn FnOnce() + Send + 'static>);
+
+    /// Has `wait`, in which a job is or will be, ended when the pool shuts down.
+    fn watch(&self, _wait: Weak<dyn Interrupt>) {}
+}
+
+/// A wait that others can end.
+pub trait Interrupt: Send + Sync {
+    /// Ends it, and those that come after it.
+    fn interrupt(&self);
 }

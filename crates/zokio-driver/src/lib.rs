@@ -15,6 +15,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod bell;
 pub mod buf;
 pub mod driver;
 #[cfg(unix)]

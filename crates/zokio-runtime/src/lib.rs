@@ -42,7 +42,7 @@ mod task_builder;
 mod task_meta;
 mod thread_tag;
 
-pub use blocking::{spawn_blocking, try_spawn_blocking};
+pub use blocking::{spawn_blocking, try_spawn_blocking, try_spawn_waiting};
 pub use builder::Builder;
 pub use current::{
     driver_for_files, is_driver_shutdown, spawn, try_driver_for_files, worker_index,

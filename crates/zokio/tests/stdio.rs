@@ -1,6 +1,7 @@
 //! The standard streams. Each test starts this program again, to have streams of its own: the part to
 //! play is in the environment, and what libtest says is left out by marks around what the part says.
 #![cfg(unix)]
+#![allow(unsafe_code)] // Flags of descriptors.
 
 use std::io::{ErrorKind, Write};
 use std::os::fd::{AsFd, AsRawFd};
@@ -104,6 +105,9 @@ fn the_part() {
             "broken" => broken().await,
             "order" => order().await,
             "pending" => pending().await,
+            "unblocking" => unblocking().await,
+            "given_up" => given_up().await,
+            "bytes" => bytes().await,
             other => panic!("no such part: {other}"),
         }
         out.write_all(END).await.unwrap();
@@ -263,6 +267,105 @@ fn shutting_down_in_the_background_does_not_wait_for_input() {
             let _open = child.stdin.take();
             let status = timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
             assert!(status.success());
+        });
+    }
+}
+
+/// Somebody has set the streams not to block: all bytes pass, and no error is seen.
+async fn unblocking() {
+    for fd in 0..3 {
+        // SAFETY: sets the flags of an open descriptor.
+        assert!(unsafe { libc::fcntl(fd, libc::F_SETFL, libc::O_NONBLOCK) } >= 0);
+    }
+    copy().await;
+}
+
+#[test]
+fn streams_that_do_not_block_are_waited_for() {
+    let expected = pattern();
+    for (said, errors) in play("unblocking", &expected) {
+        assert!(said == expected);
+        assert!(errors.ends_with(b"copied."));
+    }
+}
+
+/// A read that was given up, alone and with its runtime, leaves the next line to whoever reads it.
+async fn given_up() {
+    let input = zokio::task::spawn_blocking(|| {
+        for runtime in runtimes() {
+            let mut kept = stdin();
+            runtime.block_on(async {
+                let given_up = async { stdin().read_u8().await };
+                let given_up = timeout(Duration::from_millis(20), given_up);
+                assert!(given_up.await.is_err());
+                let given_up = timeout(Duration::from_millis(20), kept.read_u8());
+                assert!(given_up.await.is_err());
+                zokio::spawn(async { stdin().read_u8().await });
+            });
+            // Ends, though one read is under way and a handle that waits is kept.
+            drop(runtime);
+        }
+        print!("go");
+        std::io::stdout().flush().unwrap();
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).unwrap();
+        line
+    });
+    assert_eq!(input.await.unwrap(), "first\n");
+    assert_eq!(
+        BufReader::new(stdin())
+            .read_line(&mut String::new())
+            .await
+            .unwrap(),
+        7
+    );
+}
+
+#[test]
+fn a_read_that_was_given_up_takes_nothing_and_holds_up_no_runtime() {
+    for (flavour, runtime) in runtimes().into_iter().enumerate() {
+        runtime.block_on(async {
+            let mut child = part("given_up", flavour).spawn().unwrap();
+            let mut input = child.stdin.take().unwrap();
+            let mut said = Vec::new();
+            let mut output = child.stdout.take().unwrap();
+            while !said.ends_with(b"<<begin>>go") {
+                let read = timeout(PATIENCE, output.read_buf(&mut said)).await;
+                assert_ne!(read.expect("a read is not given up").unwrap(), 0);
+            }
+            input.write_all(b"first\n").await.unwrap();
+            zokio::time::sleep(Duration::from_millis(10)).await;
+            input.write_all(b"second\n").await.unwrap();
+            // The end shows what the standard library has read ahead, if the lines came together.
+            drop(input);
+            let status = timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
+            output.read_to_end(&mut said).await.unwrap();
+            assert!(status.success(), "{}", String::from_utf8_lossy(&said));
+        });
+    }
+}
+
+/// Handles that read a byte each share what the first of them has brought.
+async fn bytes() {
+    let mut word = Vec::new();
+    for _ in 0..5 {
+        let byte = timeout(PATIENCE / 2, stdin().read_u8()).await;
+        word.push(byte.expect("it is there").unwrap());
+    }
+    assert_eq!(word, b"hello");
+}
+
+#[test]
+fn what_was_read_ahead_is_not_waited_for() {
+    for (flavour, runtime) in runtimes().into_iter().enumerate() {
+        runtime.block_on(async {
+            let mut child = part("bytes", flavour).spawn().unwrap();
+            let mut input = child.stdin.take().unwrap();
+            input.write_all(b"hello").await.unwrap();
+            // It stays open: nothing more comes, and no end.
+            let status = timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
+            assert!(status.success());
+            drop(input);
         });
     }
 }

@@ -16,6 +16,7 @@
 
 use super::table::{Cancel, Row};
 use super::{Backends, Kind, Plane, not_run};
+use crate::bell::Bell;
 use crate::flight::{AfterComplete, AfterOrphan, Flight};
 use crate::uring::backend::{self, Finish};
 use std::fmt;
@@ -48,6 +49,8 @@ pub(crate) struct Shared<O: Backends> {
     operation: UnsafeCell<Option<O>>,
     /// The name that the ring's completions carry. 0 until the ring has it.
     name: AtomicU64,
+    /// Ends the wait of the thread that runs it, if it can be ended.
+    bell: Option<Arc<Bell>>,
     plane: Arc<Plane>,
 }
 
@@ -63,6 +66,18 @@ impl<O: Backends> Shared<O> {
             flight: Flight::new(),
             operation: UnsafeCell::new(operation),
             name: AtomicU64::new(0),
+            bell: None,
+            plane,
+        })
+    }
+
+    /// One that a thread runs, until `bell` is rung.
+    pub(crate) fn on_thread(plane: Arc<Plane>, bell: Option<Arc<Bell>>) -> Arc<Self> {
+        Arc::new(Self {
+            flight: Flight::new(),
+            operation: UnsafeCell::new(None),
+            name: AtomicU64::new(0),
+            bell,
             plane,
         })
     }
@@ -271,7 +286,10 @@ impl<O: Backends> Job<O> {
         if self.shared.flight.is_orphaned() && operation.may_be_left_out() {
             return;
         }
-        let output = operation.run();
+        let output = match &self.shared.bell {
+            Some(bell) => operation.run_until(bell),
+            None => operation.run(),
+        };
         self.finish(Outcome::Output(output));
     }
 
@@ -390,6 +408,9 @@ impl<O: Backends> Drop for Op<O> {
             }
             AfterOrphan::Dispose(None) => {}
             AfterOrphan::HandedOver => {
+                if let Some(bell) = &shared.bell {
+                    bell.ring();
+                }
                 if let (true, Some(worker)) = (cancels, self.worker) {
                     let plane = shared.plane.clone();
                     plane.lane(worker).cancel(shared);

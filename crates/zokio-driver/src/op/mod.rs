@@ -62,6 +62,7 @@ pub use sys::{Keeper, Place, Shape, Speculated, now};
 pub use table::{Cancel, Kind, Row, TABLE};
 pub use write::{Sent, Write};
 
+use crate::bell::Bell;
 use std::io;
 
 /// What an operation is, whatever runs it.
@@ -104,6 +105,17 @@ pub trait Operation: Send + Sync + Sized + 'static {
 pub trait OnOffload: Operation {
     /// Runs it.
     fn run(self) -> Self::Output;
+
+    /// Whether it may wait for others, and does so in a way that can be ended. What has to be carried out
+    /// though nobody waits for it is not ended.
+    fn can_be_ended(&self) -> bool {
+        false
+    }
+
+    /// Runs it until `bell` is rung.
+    fn run_until(self, _bell: &Bell) -> Self::Output {
+        self.run()
+    }
 }
 
 /// An operation with every back end.

@@ -6,12 +6,13 @@
 
 use super::flying::{Job, Op, Shared};
 use super::{Backends, Kind};
+use crate::bell::Bell;
 use crate::uring::lane::Lane;
 use crate::uring::{IoMode, OpMetrics, RingStatus, backend, probe};
 use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock};
-use zokio_base::park::Offload;
+use zokio_base::park::{Interrupt, Offload};
 use zokio_base::sync::std_atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Ends the wait of the worker with this index.
@@ -154,7 +155,12 @@ impl Plane {
     pub fn start_offloaded<O: Backends>(self: &Arc<Self>, operation: O) -> Op<O> {
         // ORDERING: Relaxed: a metric.
         self.offloaded.fetch_add(1, Ordering::Relaxed);
-        let shared = Shared::new(self.clone(), None);
+        let bell = operation.can_be_ended().then(Bell::new);
+        if let Some(bell) = &bell {
+            let wait: Arc<dyn Interrupt> = bell.clone();
+            self.offload.watch(Arc::downgrade(&wait));
+        }
+        let shared = Shared::on_thread(self.clone(), bell);
         let job = Job::new(shared.clone(), operation);
         self.offload.offload(Box::new(move || job.run()));
         Op::new(shared, None)

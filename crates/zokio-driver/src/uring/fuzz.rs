@@ -144,6 +144,13 @@ impl Offload for Pool {
     fn offload(&self, job: Job) {
         self.0.lock().push(job);
     }
+
+    /// Nobody else fills or empties a pipe here: what waits for that waits for nobody.
+    fn watch(&self, wait: std::sync::Weak<dyn zokio_base::park::Interrupt>) {
+        if let Some(wait) = wait.upgrade() {
+            wait.interrupt();
+        }
+    }
 }
 
 impl Pool {

@@ -20,7 +20,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use zokio_base::clock::Clock;
-use zokio_base::park::Offload;
+use zokio_base::park::{Interrupt, Offload};
 use zokio_base::sync::{Arc, Weak};
 use zokio_driver::DriverHandle;
 use zokio_sched::ThreadHost;
@@ -88,6 +88,25 @@ where
     } else {
         Err(zokio_driver::poll::shutdown_error())
     }
+}
+
+/// As [`try_spawn_blocking`], for a closure that waits for others: `wait` is ended when the runtime shuts
+/// down, which does not wait for them.
+///
+/// # Errors
+/// As [`try_spawn_blocking`].
+///
+/// # Panics
+/// As for [`spawn_blocking`].
+#[track_caller]
+pub fn try_spawn_waiting<F, R>(wait: Weak<dyn Interrupt>, func: F) -> io::Result<JoinHandle<R>>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let inner = current::with(|services, _| current::downcast(services.clone()));
+    inner.pool.watch(wait);
+    try_spawn_blocking(func)
 }
 
 /// A closure as the future of a task that is polled once.
@@ -181,6 +200,12 @@ impl Offload for PoolOffload {
         if let Some(pool) = self.0.upgrade() {
             // A refused job is dropped, and cleans up in its own drop.
             let _ = pool.promise(job);
+        }
+    }
+
+    fn watch(&self, wait: Weak<dyn Interrupt>) {
+        if let Some(pool) = self.0.upgrade() {
+            pool.watch(wait);
         }
     }
 }

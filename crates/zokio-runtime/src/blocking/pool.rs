@@ -21,6 +21,7 @@ use std::time::Duration;
 use zokio_base::clock;
 use zokio_base::foreign::contain;
 use zokio_base::hash::Map;
+use zokio_base::park::Interrupt;
 use zokio_base::rand;
 use zokio_base::sync::thread::{self, JoinHandle as Thread};
 use zokio_base::sync::{Arc, Mutex, OnceLock, Weak};
@@ -97,6 +98,8 @@ pub(crate) struct Pool {
     options: PoolOptions,
     shard: Arc<Shard>,
     roster: Mutex<Roster>,
+    /// Waits for others, to be ended at the shutdown. None after that.
+    waits: Mutex<Option<Vec<Weak<dyn Interrupt>>>>,
     /// The runtime that the threads are inside of. Weak: threads hold it, not the pool.
     runtime: OnceLock<Weak<Inner>>,
 }
@@ -114,6 +117,7 @@ impl Pool {
             options,
             shard: Shard::new(Arc::new(NeverWoken), 0),
             roster: Mutex::new(Roster::default()),
+            waits: Mutex::new(Some(Vec::new())),
             runtime: OnceLock::new(),
         }
     }
@@ -295,8 +299,30 @@ impl Pool {
         }
     }
 
-    /// Refuses new jobs and cancels closures that have not begun.
+    /// Has `wait` ended when the pool closes, or at once if it has closed.
+    pub(crate) fn watch(&self, wait: Weak<dyn Interrupt>) {
+        let mut waits = self.waits.lock();
+        let Some(waits) = &mut *waits else {
+            if let Some(wait) = wait.upgrade() {
+                wait.interrupt();
+            }
+            return;
+        };
+        // Those that are over go when there is no room for more: each is looked at once for each time
+        // that the list has grown by half.
+        if waits.len() == waits.capacity() {
+            waits.retain(|wait| wait.strong_count() > 0);
+            waits.reserve(waits.len() / 2 + 4);
+        }
+        waits.push(wait);
+    }
+
+    /// Refuses new jobs, cancels closures that have not begun, and ends waits for others.
     pub(crate) fn close(&self) {
+        let waits = self.waits.lock().take();
+        for wait in waits.iter().flatten().filter_map(Weak::upgrade) {
+            wait.interrupt();
+        }
         for job in self.queue.close(|job| !matches!(job, Job::Task(..))) {
             cancel(job);
         }

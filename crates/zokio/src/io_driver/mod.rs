@@ -26,7 +26,7 @@ pub(crate) use system::IoSource;
 use bytes::BufMut;
 use std::fmt;
 use std::future::poll_fn;
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::task::{Context, Poll, ready};
 use zokio_driver::{
@@ -281,6 +281,25 @@ pub(crate) fn spare<B: BufMut>(buf: &mut B) -> &mut [MaybeUninit<u8>] {
 /// Says that `read` bytes were initialised behind the end of `buf`.
 pub(crate) fn advance<B: BufMut>(buf: &mut B, read: usize) {
     system::advance(buf, read);
+}
+
+/// The most slices that a call takes on the systems that say so. The standard library cuts the rest off.
+const SLICES_MAX: usize = 1024;
+
+/// What one call is to be given of `slices`: from the first that holds something on, as many as it takes.
+/// Otherwise a call that gets only empty ones says 0, which is read as "no more can be written".
+pub(crate) fn gathered<'a, 'b>(slices: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>] {
+    let from = slices.iter().position(|slice| !slice.is_empty());
+    let rest = &slices[from.unwrap_or(0)..];
+    &rest[..rest.len().min(SLICES_MAX)]
+}
+
+/// As [`gathered`], of slices that are read into.
+pub(crate) fn scattered<'a, 'b>(slices: &'a mut [IoSliceMut<'b>]) -> &'a mut [IoSliceMut<'b>] {
+    let from = slices.iter().position(|slice| !slice.is_empty());
+    let rest = &mut slices[from.unwrap_or(0)..];
+    let count = rest.len().min(SLICES_MAX);
+    &mut rest[..count]
 }
 
 /// How many bytes the slices hold.

@@ -160,7 +160,7 @@ macro_rules! stream_try_methods {
         ) -> std::io::Result<usize> {
             use std::io::Read;
             self.io.try_io(zokio_io::Interest::READABLE, || {
-                (&*self.io).read_vectored(bufs)
+                (&*self.io).read_vectored(crate::io_driver::scattered(bufs))
             })
         }
 
@@ -193,7 +193,7 @@ macro_rules! stream_try_methods {
         pub fn try_write_vectored(&self, bufs: &[std::io::IoSlice<'_>]) -> std::io::Result<usize> {
             use std::io::Write;
             self.io.try_io(zokio_io::Interest::WRITABLE, || {
-                (&*self.io).write_vectored(bufs)
+                (&*self.io).write_vectored(crate::io_driver::gathered(bufs))
             })
         }
     };
@@ -305,9 +305,9 @@ macro_rules! stream_shared_methods {
             cx: &mut std::task::Context<'_>,
             bufs: &[std::io::IoSlice<'_>],
         ) -> std::task::Poll<std::io::Result<usize>> {
-            use std::io::Write;
+            let bufs = crate::io_driver::gathered(bufs);
             self.io.poll_write(cx, crate::io_driver::total(bufs), || {
-                (&*self.io).write_vectored(bufs)
+                std::io::Write::write_vectored(&mut &*self.io, bufs)
             })
         }
 

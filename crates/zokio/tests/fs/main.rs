@@ -18,6 +18,7 @@ mod ledger;
 mod memory;
 mod names;
 mod options;
+mod pipes;
 mod positional;
 mod streams;
 

@@ -14,3 +14,4 @@ mod pipe;
 mod socket;
 mod split;
 mod stream;
+mod vectored;

@@ -2,8 +2,9 @@
 #![allow(unsafe_code)]
 
 use super::Read;
+use crate::bell::Bell;
 use crate::buf::IoBufMut;
-use crate::op::{OnOffload, sys};
+use crate::op::{At, Filled, OnOffload, not_run, sys};
 
 impl<B: IoBufMut> OnOffload for Read<B> {
     fn run(mut self) -> Self::Output {
@@ -12,6 +13,20 @@ impl<B: IoBufMut> OnOffload for Read<B> {
         match unsafe { sys::read(&self.file, to, len, self.at) } {
             Ok(count) => self.filled(count),
             Err(error) => self.failed(error),
+        }
+    }
+
+    fn can_be_ended(&self) -> bool {
+        self.at == At::Cursor && self.file.is_unbounded()
+    }
+
+    fn run_until(mut self, bell: &Bell) -> Filled<B> {
+        let (to, len) = (self.target(), self.len);
+        // SAFETY: as in `run`.
+        match unsafe { sys::read_until(&self.file, to, len, bell) } {
+            Some(Ok(count)) => self.filled(count),
+            Some(Err(error)) => self.failed(error),
+            None => self.failed(not_run()),
         }
     }
 }

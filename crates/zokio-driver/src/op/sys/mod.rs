@@ -5,6 +5,9 @@
 //! - `read(file, pointer, len, at)` and `write(file, slice, at)`: one call, run again if a signal
 //!   interrupted it; short counts are normal;
 //! - `close(file)`, with the error that a plain drop would swallow;
+//! - `read_until`, `write_until` and `write_stream`: reads and writes of what others fill and empty, in waits
+//!   that can be ended;
+//! - `fifo`, on Linux only: opening a named pipe likewise;
 //! - `is_offset(at)`: whether a file can have such an offset at all;
 //! - `copy_range(from, to, len)`, on Linux only;
 //! - [`Place`]: what is behind a descriptor, told without asking whoever keeps the file system;
@@ -33,6 +36,14 @@ mod place;
 #[path = "nowhere.rs"]
 mod place;
 
+#[cfg(target_os = "linux")]
+pub(crate) mod fifo;
+#[cfg(unix)]
+mod stream;
+#[cfg(not(unix))]
+#[path = "windows_stream.rs"]
+mod stream;
+
 mod range;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -42,6 +53,7 @@ pub use range::copy_range;
 pub(crate) use imp::again_if_interrupted;
 pub(crate) use imp::{close, is_offset, read, write};
 pub use place::{Keeper, Place, Shape};
+pub(crate) use stream::{read_until, write_stream, write_until};
 
 /// What came of trying to do something without waiting.
 #[derive(Debug)]

@@ -17,8 +17,8 @@ mod writer;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 
-pub(crate) use reader::Reader;
-pub(crate) use writer::Writer;
+pub(crate) use reader::{Input, Reader};
+pub(crate) use writer::{Output, Writer};
 
 use std::io;
 use zokio_task::JoinError;

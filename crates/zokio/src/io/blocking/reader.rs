@@ -1,20 +1,34 @@
 //! Reads on the blocking pool.
+//!
+//! A read that waits for others can be ended: it is when nobody can ask for its bytes any more, and when the
+//! runtime shuts down.
 
 use super::{MAX_BUF_SIZE, lost};
 use std::future::Future;
-use std::io::{self, Read};
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use zokio_base::park::Interrupt;
 use zokio_base::sync::Arc;
+use zokio_driver::bell::Bell;
 use zokio_io::ReadBuf;
 use zokio_task::{JoinHandle, coop};
 
 /// What a job returns: the buffer, which holds what was read.
 type Filled = (Vec<u8>, io::Result<()>);
 
+/// What a [`Reader`] reads from.
+pub(crate) trait Input: Send + Sync + 'static {
+    /// Reads at least one byte, at most as many as `buf` has room for, unless the stream has ended. Waits
+    /// until `bell` is rung; then it reads nothing, and fails.
+    fn read(&self, buf: &mut [u8], bell: &Bell) -> io::Result<usize>;
+}
+
 /// Reads from a stream that blocks.
 pub(crate) struct Reader<T> {
     io: Arc<T>,
+    /// Ends the wait of the job that is under way.
+    bell: Arc<Bell>,
     reading: Option<JoinHandle<Filled>>,
     /// What was read and not asked for yet, from `start` on. Kept for the allocation.
     unread: Vec<u8>,
@@ -25,6 +39,7 @@ impl<T> Reader<T> {
     pub(crate) fn new(io: T) -> Self {
         Self {
             io: Arc::new(io),
+            bell: Bell::new(),
             reading: None,
             unread: Vec::new(),
             start: 0,
@@ -37,10 +52,13 @@ impl<T> Reader<T> {
     }
 }
 
-impl<T: Send + Sync + 'static> Reader<T>
-where
-    for<'a> &'a T: Read,
-{
+impl<T> Drop for Reader<T> {
+    fn drop(&mut self) {
+        self.bell.ring();
+    }
+}
+
+impl<T: Input> Reader<T> {
     /// Reads at least one byte, unless the stream has ended or `dst` is full.
     pub(crate) fn poll_read(
         &mut self,
@@ -59,7 +77,8 @@ where
             let reading = match &mut self.reading {
                 Some(reading) => reading,
                 None => {
-                    let begun = begin(&self.io, std::mem::take(&mut self.unread), room)?;
+                    let buf = std::mem::take(&mut self.unread);
+                    let begun = begin(&self.io, &self.bell, buf, room)?;
                     self.reading.insert(begun)
                 }
             };
@@ -80,19 +99,18 @@ where
 
 /// Reads up to `room` bytes on the pool. The buffer is empty if and only if the stream has ended, or
 /// has failed.
-fn begin<T: Send + Sync + 'static>(
+fn begin<T: Input>(
     io: &Arc<T>,
+    bell: &Arc<Bell>,
     mut buf: Vec<u8>,
     room: usize,
-) -> io::Result<JoinHandle<Filled>>
-where
-    for<'a> &'a T: Read,
-{
-    let io = io.clone();
-    zokio_runtime::try_spawn_blocking(move || {
+) -> io::Result<JoinHandle<Filled>> {
+    let (io, bell) = (io.clone(), bell.clone());
+    let wait: Arc<dyn Interrupt> = bell.clone();
+    zokio_runtime::try_spawn_waiting(Arc::downgrade(&wait), move || {
         buf.resize(room.min(MAX_BUF_SIZE), 0);
         let result = loop {
-            match (&*io).read(&mut buf) {
+            match io.read(&mut buf, &bell) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => break result,
             }

@@ -1,14 +1,15 @@
 //! Readers and writers over streams that do what the test says.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // Locks and channels of the standard library.
 
-use super::{MAX_BUF_SIZE, Reader, Writer};
+use super::{Input, MAX_BUF_SIZE, Output, Reader, Writer};
 use crate::runtime::Builder;
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::sync::{Mutex, mpsc};
 use std::task::{Context, Waker};
 use std::time::Duration;
+use zokio_driver::bell::Bell;
 use zokio_io::ReadBuf;
 
 /// What the stream does when it is asked.
@@ -23,6 +24,7 @@ enum Step {
 struct Scripted {
     steps: Mutex<VecDeque<Step>>,
     written: Mutex<Vec<u8>>,
+    waits: Mutex<usize>,
 }
 
 impl Scripted {
@@ -30,6 +32,7 @@ impl Scripted {
         Self {
             steps: Mutex::new(steps.into_iter().collect()),
             written: Mutex::default(),
+            waits: Mutex::default(),
         }
     }
 
@@ -44,23 +47,34 @@ impl Scripted {
     }
 }
 
-impl Read for &Scripted {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+impl Input for Scripted {
+    fn read(&self, buf: &mut [u8], _bell: &Bell) -> io::Result<usize> {
         let bytes = self.step()?;
         buf[..bytes.len()].copy_from_slice(bytes);
         Ok(bytes.len())
     }
 }
 
-impl Write for &Scripted {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.step()?;
-        self.written.lock().unwrap().extend_from_slice(buf);
-        Ok(buf.len())
+impl Output for Scripted {
+    fn write(&self, buf: &[u8]) -> io::Result<usize> {
+        // A script's bytes are how much is taken; otherwise it is all.
+        let taken = match self.step()?.len() {
+            0 => buf.len(),
+            some => some,
+        };
+        self.written
+            .lock()
+            .unwrap()
+            .extend_from_slice(&buf[..taken]);
+        Ok(taken)
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    fn flush(&self) -> io::Result<()> {
         self.step().map(drop)
+    }
+
+    fn wait(&self) {
+        *self.waits.lock().unwrap() += 1;
     }
 }
 
@@ -115,6 +129,27 @@ fn a_failure_is_told_once_and_the_stream_goes_on() {
         assert_eq!(write(&mut writer, b"kept").await.unwrap(), 4);
         flush(&mut writer).await.unwrap();
         assert_eq!(*writer.get_ref().written.lock().unwrap(), b"kept");
+    });
+}
+
+#[test]
+fn a_stream_that_would_block_is_waited_for_and_gets_each_byte_once() {
+    run(async {
+        let full = || Step::Fail(ErrorKind::WouldBlock);
+        let steps = [
+            full(),
+            Step::Bytes(b"??"),
+            full(),
+            full(),
+            Step::Bytes(b"?"),
+        ];
+        let rest = [Step::Bytes(b""), full(), Step::Bytes(b"")];
+        let mut writer = Writer::new(Scripted::new(steps.into_iter().chain(rest)));
+        assert_eq!(write(&mut writer, b"hello").await.unwrap(), 5);
+        // The flush would block as well, once.
+        flush(&mut writer).await.unwrap();
+        assert_eq!(*writer.get_ref().written.lock().unwrap(), b"hello");
+        assert_eq!(*writer.get_ref().waits.lock().unwrap(), 4);
     });
 }
 

@@ -2,7 +2,7 @@
 
 use super::{MAX_BUF_SIZE, lost};
 use std::future::Future;
-use std::io::{self, Write};
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use zokio_base::sync::Arc;
@@ -10,6 +10,44 @@ use zokio_task::{JoinHandle, coop};
 
 /// What a job returns: the buffer, for its allocation.
 type Written = (Vec<u8>, io::Result<()>);
+
+/// What a [`Writer`] writes to.
+pub(crate) trait Output: Send + Sync + 'static {
+    /// Writes a part of `buf`, or says that nothing of it was taken.
+    fn write(&self, buf: &[u8]) -> io::Result<usize>;
+
+    /// Writes what the stream has in a buffer of its own.
+    fn flush(&self) -> io::Result<()>;
+
+    /// Waits until there may be room, after a call has said `WouldBlock`: somebody has set the stream not to
+    /// block, which its other users may want, and is no answer to somebody who waits.
+    fn wait(&self);
+
+    /// Repeats `call` until it neither would block nor was interrupted.
+    fn patiently<R>(&self, mut call: impl FnMut(&Self) -> io::Result<R>) -> io::Result<R>
+    where
+        Self: Sized,
+    {
+        loop {
+            match call(self) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+/// Writes all of `buf`. The stream's own `write_all` would not say how far it came.
+fn write_all(io: &impl Output, mut buf: &[u8]) -> io::Result<()> {
+    while !buf.is_empty() {
+        match io.patiently(|io| io.write(buf))? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => buf = &buf[written..],
+        }
+    }
+    Ok(())
+}
 
 /// Writes to a stream that blocks.
 ///
@@ -51,10 +89,7 @@ impl<T> Writer<T> {
     }
 }
 
-impl<T: Send + Sync + 'static> Writer<T>
-where
-    for<'a> &'a T: Write,
-{
+impl<T: Output> Writer<T> {
     /// Takes bytes over, as many as one job moves.
     pub(crate) fn poll_write(
         &mut self,
@@ -90,7 +125,7 @@ where
         let mut buf = std::mem::take(&mut self.buf);
         buf.clear();
         buf.extend_from_slice(&src[..count]);
-        self.begin(buf, |io, buf| io.write_all(buf))?;
+        self.begin(buf, |io, buf| write_all(io, buf))?;
         self.needs_flush = true;
         Poll::Ready(Ok(count))
     }
@@ -104,18 +139,18 @@ where
             }
             self.needs_flush = false;
             let buf = std::mem::take(&mut self.buf);
-            self.begin(buf, |io, _| io.flush())?;
+            self.begin(buf, |io, _| io.patiently(T::flush))?;
         }
     }
 
     fn begin(
         &mut self,
         buf: Vec<u8>,
-        job: impl FnOnce(&mut &T, &[u8]) -> io::Result<()> + Send + 'static,
+        job: impl FnOnce(&T, &[u8]) -> io::Result<()> + Send + 'static,
     ) -> io::Result<()> {
         let io = self.io.clone();
         self.writing = Some(zokio_runtime::try_spawn_blocking(move || {
-            let result = job(&mut &*io, &buf);
+            let result = job(&io, &buf);
             (buf, result)
         })?);
         Ok(())

@@ -1,6 +1,6 @@
 //! Pipes: between processes through named ones, and within a process through [`pipe`].
 
-use crate::io_driver::{IoSource, advance};
+use crate::io_driver::{IoSource, advance, gathered, scattered};
 use bytes::BufMut;
 use std::fmt;
 use std::fs::File;
@@ -313,8 +313,9 @@ impl Sender {
     /// # Errors
     /// As [`try_write`](Self::try_write).
     pub fn try_write_vectored(&self, buf: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.io
-            .try_io(Interest::WRITABLE, || (&*self.io).write_vectored(buf))
+        self.io.try_io(Interest::WRITABLE, || {
+            (&*self.io).write_vectored(gathered(buf))
+        })
     }
 
     /// Runs `f`, which writes to the pipe, once, if the pipe is ready.
@@ -341,8 +342,9 @@ impl AsyncWrite for Sender {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.io
-            .poll_io(cx, Direction::Write, || (&*self.io).write_vectored(bufs))
+        self.io.poll_io(cx, Direction::Write, || {
+            (&*self.io).write_vectored(gathered(bufs))
+        })
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -400,8 +402,9 @@ impl Receiver {
     /// # Errors
     /// As [`try_read`](Self::try_read).
     pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.io
-            .try_io(Interest::READABLE, || (&*self.io).read_vectored(bufs))
+        self.io.try_io(Interest::READABLE, || {
+            (&*self.io).read_vectored(scattered(bufs))
+        })
     }
 
     /// As [`try_read`](Self::try_read), into the free part of a growable buffer.

@@ -106,8 +106,9 @@ impl AsyncWrite for ChildStdin {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.pipe
-            .poll_io(cx, Direction::Write, || (&*self.pipe).write_vectored(bufs))
+        self.pipe.poll_io(cx, Direction::Write, || {
+            (&*self.pipe).write_vectored(crate::io_driver::gathered(bufs))
+        })
     }
 
     fn is_write_vectored(&self) -> bool {

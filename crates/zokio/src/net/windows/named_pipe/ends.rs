@@ -171,7 +171,7 @@ macro_rules! pipe_end {
             /// # Errors
             /// As [`try_read`](Self::try_read).
             pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                let read = || (&*self.io).read_vectored(bufs);
+                let read = || (&*self.io).read_vectored(crate::io_driver::scattered(bufs));
                 self.io.try_io(Interest::READABLE, read)
             }
 
@@ -200,7 +200,7 @@ macro_rules! pipe_end {
             /// # Errors
             /// As [`try_write`](Self::try_write).
             pub fn try_write_vectored(&self, buf: &[IoSlice<'_>]) -> io::Result<usize> {
-                let write = || (&*self.io).write_vectored(buf);
+                let write = || (&*self.io).write_vectored(crate::io_driver::gathered(buf));
                 self.io.try_io(Interest::WRITABLE, write)
             }
 

@@ -1,0 +1,114 @@
+//! Waiting in `poll(2)`, with a pair of sockets as the rope.
+#![allow(unsafe_code)]
+
+use super::{Bell, Waited};
+use std::io::Write;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+pub(super) type Rope = UnixStream;
+
+/// How often the bell is looked at where there are no descriptors left for a rope.
+const LOOK_MS: i32 = 50;
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Something to read, or the end.
+    ToRead,
+    /// Room to write, or nobody who reads.
+    ToWrite,
+}
+
+pub(super) fn pull(mut rope: &Rope) {
+    // Full, it was pulled before.
+    let _ = rope.write(&[1]);
+}
+
+impl Bell {
+    /// Waits until `fd` is ready, for `limit` at most: a wait may be late early, and is made again. What
+    /// cannot be waited for is ready: a file is.
+    pub fn wait(&self, fd: BorrowedFd<'_>, wait: Wait, limit: Option<Duration>) -> Waited {
+        if self.is_rung() {
+            return Waited::Rung;
+        }
+        let events = match wait {
+            Wait::ToRead => libc::POLLIN,
+            Wait::ToWrite => libc::POLLOUT,
+        };
+        let target = poll_of(fd.as_raw_fd(), events);
+        let limit_ms = limit.map_or(-1, |limit| i32::try_from(limit.as_millis()).unwrap_or(-1));
+        let mut alone = [target];
+        if poll(&mut alone, 0) {
+            return Waited::Ready;
+        }
+        if limit_ms == 0 {
+            return Waited::Late;
+        }
+        let is_ready;
+        match UnixStream::pair() {
+            Ok((near, far)) => {
+                if !self.leave(far) {
+                    return Waited::Rung;
+                }
+                let mut both = [target, poll_of(near.as_raw_fd(), libc::POLLIN)];
+                poll(&mut both, limit_ms);
+                is_ready = both[0].revents != 0;
+                self.take_away();
+            }
+            Err(_) => {
+                // Short of descriptors, a wait may be over early.
+                is_ready = poll(
+                    &mut alone,
+                    if limit_ms < 0 {
+                        LOOK_MS
+                    } else {
+                        limit_ms.min(LOOK_MS)
+                    },
+                );
+            }
+        }
+        match (self.is_rung(), is_ready) {
+            (true, _) => Waited::Rung,
+            (false, true) => Waited::Ready,
+            (false, false) => Waited::Late,
+        }
+    }
+}
+
+/// Waits until `fd` is ready, for ever.
+pub fn wait_writable(fd: BorrowedFd<'_>) {
+    poll(&mut [poll_of(fd.as_raw_fd(), libc::POLLOUT)], -1);
+}
+
+fn poll_of(fd: RawFd, events: i16) -> libc::pollfd {
+    libc::pollfd {
+        fd,
+        events,
+        revents: 0,
+    }
+}
+
+/// Whether one of `all` is ready within `limit_ms`, negative for "for ever". A signal ends a wait that has a
+/// limit.
+fn poll(all: &mut [libc::pollfd], limit_ms: i32) -> bool {
+    loop {
+        // SAFETY: the elements are valid, and as many as is said.
+        let ready = unsafe { libc::poll(all.as_mut_ptr(), all.len() as libc::nfds_t, limit_ms) };
+        let interrupted =
+            ready < 0 && std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted;
+        if !(interrupted && limit_ms < 0) {
+            // What cannot be polled is tried.
+            return ready != 0;
+        }
+    }
+}
+
+#[cfg(all(test, loom))]
+pub(super) fn model_rope() -> (Rope, impl FnOnce() -> bool) {
+    let (near, far) = UnixStream::pair().unwrap();
+    near.set_nonblocking(true).unwrap();
+    let heard = move || std::io::Read::read(&mut &near, &mut [0]).is_ok();
+    (far, heard)
+}
