@@ -290,19 +290,31 @@ impl Drop for WorkerGuard {
 /// Has `waker` woken after the driver was polled next, so that a task which merely yields does not
 /// keep events waiting. Outside of a worker's loop it is woken at once.
 pub fn defer(waker: &Waker) {
-    let deferred = CONTEXT.try_with(|context| match context.deferred.borrow_mut().as_mut() {
+    let is_new = CONTEXT.try_with(|context| {
+        let deferred = context.deferred.borrow();
+        let list = deferred.as_ref()?;
         // One task may yield several times in one poll; once is enough.
-        Some(list) => {
-            if !list.last().is_some_and(|last| last.will_wake(waker)) {
-                list.push(waker.clone());
-            }
-            true
-        }
-        None => false,
+        Some(!list.last().is_some_and(|last| last.will_wake(waker)))
     });
-    if deferred != Ok(true) {
-        waker.wake_by_ref();
+    match is_new {
+        Ok(Some(false)) => return,
+        Ok(Some(true)) => {
+            // A foreign waker's code runs here, so nothing is borrowed.
+            let waker = waker.clone();
+            let left = CONTEXT.try_with(|context| match context.deferred.borrow_mut().as_mut() {
+                Some(list) => {
+                    list.push(waker);
+                    None
+                }
+                None => Some(waker),
+            });
+            if let Ok(None) = left {
+                return;
+            }
+        }
+        Ok(None) | Err(_) => {}
     }
+    waker.wake_by_ref();
 }
 
 /// Whether wakers are waiting for [`take_deferred`].
@@ -589,6 +601,39 @@ mod tests {
         // What is left when the loop ends is woken, not lost.
         assert_eq!(count.0.load(Ordering::Relaxed), 2);
         assert!(worker().is_none());
+    }
+
+    /// A waker that yields another one when it is cloned.
+    mod yields_when_cloned {
+        #![allow(unsafe_code)]
+
+        use super::defer;
+        use std::task::{RawWaker, RawWakerVTable, Waker};
+
+        const VTABLE: RawWakerVTable = RawWakerVTable::new(
+            |data| {
+                defer(Waker::noop());
+                RawWaker::new(data, &VTABLE)
+            },
+            |_| {},
+            |_| {},
+            |_| {},
+        );
+
+        pub(super) fn waker() -> Waker {
+            // SAFETY: the functions use no data.
+            unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &VTABLE)) }
+        }
+    }
+
+    #[test]
+    fn a_waker_is_cloned_while_nothing_is_borrowed() {
+        let guard = enter_worker(here());
+        defer(&yields_when_cloned::waker());
+        let mut taken = Vec::new();
+        take_deferred(&mut taken);
+        assert_eq!(taken.len(), 2);
+        drop(guard);
     }
 
     #[test]
