@@ -49,6 +49,20 @@ pub trait Park {
 pub trait Unpark: Clone + Send + Sync + 'static {
     /// Ends the current wait, or the next one if there is none.
     fn unpark(&self);
+
+    /// Whether the thread is in its wait, and nobody has ended that yet: false in the work before and
+    /// after it, and outside of [`Park::park`]. A guess by the time it is used. Always true if the
+    /// implementation cannot tell.
+    fn is_waiting(&self) -> bool {
+        true
+    }
+
+    /// Hands to `sink` what is due, on another thread than the one that parks, which is stuck on its way
+    /// into its wait or out of it. Never waits: not for that thread either, whatever it is stuck in.
+    /// Does nothing if the implementation cannot do that.
+    fn relieve<S: WakeSink>(&self, sink: &mut S) {
+        let _ = sink;
+    }
 }
 
 /// Where completions and expired timers go.

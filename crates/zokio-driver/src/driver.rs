@@ -264,6 +264,10 @@ impl Unpark for DriverUnparker {
     fn unpark(&self) {
         unpark(&self.seats[self.index]);
     }
+
+    fn is_waiting(&self) -> bool {
+        self.seats[self.index].state.is_waiting()
+    }
 }
 
 /// One worker's part of a driver: the part that waits.

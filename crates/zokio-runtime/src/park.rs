@@ -56,6 +56,9 @@ pub(crate) struct WorkerUnpark {
     driver: DriverUnparker,
     /// Somebody wanted the worker since it last looked: a paused clock must not jump then.
     woken: Arc<AtomicBool>,
+    /// The worker's timers, for others to fire while it is stuck, and their clock.
+    timers: Option<(TimerHandle, usize)>,
+    clock: Clock,
 }
 
 impl Unpark for WorkerUnpark {
@@ -63,6 +66,17 @@ impl Unpark for WorkerUnpark {
         // Release pairs with the acquire in `jump`.
         self.woken.store(true, Ordering::Release);
         self.driver.unpark();
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.driver.is_waiting()
+    }
+
+    fn relieve<S: WakeSink>(&self, sink: &mut S) {
+        // The wheel's lock is held by no thread that is in a system call.
+        if let Some((timers, worker)) = &self.timers {
+            timers.relieve(*worker, self.clock.now(), sink);
+        }
     }
 }
 
@@ -155,6 +169,11 @@ impl Park for WorkerPark {
         WorkerUnpark {
             driver: self.driver.unparker(),
             woken: self.woken.clone(),
+            timers: self
+                .timers
+                .clone()
+                .map(|timers| (timers, self.driver.index())),
+            clock: self.clock.clone(),
         }
     }
 

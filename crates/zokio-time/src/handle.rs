@@ -126,6 +126,13 @@ impl TimerHandle {
         self.0.shards[shard].process(self.0.source.nanos(now), sink)
     }
 
+    /// As [`process`](Self::process), on another thread, in the place of a worker that is kept from it.
+    /// Until when the worker is about to wait stays as it is: it may go on at any moment, and an earlier
+    /// timer then has to end its wait.
+    pub fn relieve<S: WakeSink>(&self, shard: usize, now: Instant, sink: &mut S) -> usize {
+        self.0.shards[shard].relieve(self.0.source.nanos(now), sink)
+    }
+
     /// Moves a paused clock forward to the earliest deadline of all shards, if the clock may jump.
     /// Returns whether a timer is due now. Called when the runtime is idle: no task is ready and
     /// the driver, polled just before, had nothing.

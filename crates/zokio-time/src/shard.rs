@@ -398,6 +398,11 @@ impl Shard {
     /// Hands what is due at `now` to `sink`, in the order of the deadlines. Returns how many.
     pub(crate) fn process<S: WakeSink>(&self, now: u64, sink: &mut S) -> usize {
         self.end_wait();
+        self.relieve(now, sink)
+    }
+
+    /// As [`process`](Self::process), for any thread: does not say that the worker has stopped waiting.
+    pub(crate) fn relieve<S: WakeSink>(&self, now: u64, sink: &mut S) -> usize {
         if now < self.next() {
             return 0;
         }
