@@ -3,13 +3,17 @@
 //! The thread gives its core away (see [`handoff`](crate::handoff)), has another thread run it, and
 //! is then free to block. When the blocking is over it claims the core back if nobody runs it yet;
 //! otherwise it finishes the poll without a core, and ends as a worker.
+//!
+//! If no thread can be had, the thread blocks together with its core. Other workers then take what
+//! waits in the core's queues, the task of the slot included.
+#![allow(unsafe_code)]
 
 use crate::handoff::Tenure;
 use crate::policy::Policy;
 use crate::scheduler::Scheduler;
 use crate::shared::{Local, local_worker};
 use crate::stats::SharedStats;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use zokio_base::foreign;
 use zokio_base::park::Park;
 use zokio_base::sync::Arc;
 use zokio_task::context::{self, Region};
@@ -50,8 +54,7 @@ fn wake_deferred() {
         let mut deferred = Vec::new();
         context::take_deferred(&mut deferred);
         for waker in deferred {
-            // A foreign waker that panics is its owner's affair; the others are to be woken.
-            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            foreign::wake(waker);
         }
     }
 }
@@ -92,13 +95,31 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
         lane.seat.give_away(tenure);
         tenure.set_away(true);
         drop(section);
-        if self.host_worker(index).is_err() {
+        if self.replace_worker(index).is_err() {
             // The task blocks its worker, then: slow, but right.
             tenure.set_away(false);
-            lane.seat.give_back(tenure);
+            lane.seat.claim(tenure);
+            self.share_slot(index, tenure);
             return false;
         }
         SharedStats::count(&self.shared.stats.hand_overs);
         true
+    }
+
+    /// This thread blocks with its core: the task in the slot, which nobody else can take, goes into
+    /// the ring, where another worker finds it.
+    fn share_slot(&self, index: usize, tenure: &Arc<Tenure>) {
+        let lane = &self.shared.lanes[index];
+        let Some(section) = tenure.section(&lane.seat) else {
+            return;
+        };
+        // SAFETY: the section is of the tenure that holds this lane's seat: `section` said so.
+        let left = self
+            .shared
+            .empty_slot(lane, unsafe { lane.core.get(&section) });
+        drop(section);
+        // Another worker may have slept all the time: what was in the ring before is for it, too.
+        self.shared.wake_one();
+        drop(left);
     }
 }

@@ -8,7 +8,8 @@
 //! Invariants:
 //!
 //! 1. A [`Core`] is touched only inside of a [`Section`] of the tenure that holds the lane's seat,
-//!    or by the one who ends the scheduler, after every seat was retired.
+//!    by a visitor of the seat ([`Seat::visit`]), or by the one who ends the scheduler, after every
+//!    seat was retired.
 //! 2. No borrow of a core's cells is alive while foreign code runs, except that of `park`, which
 //!    nothing but the loop uses.
 #![allow(unsafe_code)]
@@ -16,7 +17,7 @@
 use crate::handoff::{Seat, Section};
 use crate::inject::Inbox;
 use crate::lifo_slot::LifoSlot;
-use crate::local_queue::{Owner, Stealer, ring};
+use crate::local_queue::{Owner, RING_LEN, Stealer, ring};
 use crate::observe::Stretch;
 use crate::stats::WorkerStats;
 use std::cell::{Cell, RefCell};
@@ -27,6 +28,7 @@ use zokio_base::pad::CachePadded;
 use zokio_base::park::Park;
 use zokio_base::rand::Rng;
 use zokio_base::sync::UnsafeCell;
+use zokio_base::sync::atomic::{AtomicBool, Ordering};
 use zokio_task::{Header, Notified, TaskQueue};
 
 /// What a worker works with.
@@ -59,6 +61,11 @@ pub(crate) struct Core<P> {
     pub(crate) ran: Cell<bool>,
     /// Until when an idle worker spins.
     pub(crate) spin_until: Cell<Option<Instant>>,
+    /// What the next drain of the driver wakes goes before what waits in the overflow.
+    pub(crate) drains_first: Cell<bool>,
+    /// How many tasks the next refill from the inbox takes at most: fewer than a ring holds after
+    /// a stall.
+    pub(crate) refill_max: Cell<usize>,
 }
 
 impl<P> Core<P> {
@@ -80,6 +87,8 @@ impl<P> Core<P> {
             stretch: Stretch::default(),
             ran: Cell::new(false),
             spin_until: Cell::new(None),
+            drains_first: Cell::new(false),
+            refill_max: Cell::new(RING_LEN),
         }
     }
 
@@ -169,8 +178,8 @@ impl<P> CoreCell<P> {
         self.0.with(|core| unsafe { &*core })
     }
 
-    /// The core, for the thread that holds the seat and is not in a poll, or that ends the
-    /// scheduler.
+    /// The core, for the thread that holds the seat and is not in a poll, that visits the seat, or
+    /// that ends the scheduler.
     ///
     /// # Safety
     /// The caller is one of those for as long as it uses the reference.
@@ -189,6 +198,8 @@ pub(crate) struct Lane<P: Park> {
     pub(crate) inbox: CachePadded<Inbox<TaskQueue>>,
     pub(crate) unpark: P::Unpark,
     pub(crate) stats: CachePadded<WorkerStats>,
+    /// The core was taken from a stalled poll, and nobody has gone on with it yet.
+    stalled: AtomicBool,
 }
 
 impl<P: Park> Lane<P> {
@@ -201,7 +212,20 @@ impl<P: Park> Lane<P> {
             stealer,
             inbox: CachePadded::new(Inbox::new()),
             stats: CachePadded::new(stats),
+            stalled: AtomicBool::new(false),
         }
+    }
+
+    /// The core was taken from a stalled poll: for the thread that is about to get it.
+    pub(crate) fn say_that_it_stalled(&self) {
+        // Relaxed: the hand-over of the job to that thread orders it, and it is a hint.
+        self.stalled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the core was taken from a stalled poll since the last call.
+    pub(crate) fn take_stalled(&self) -> bool {
+        // Relaxed: as above.
+        self.stalled.load(Ordering::Relaxed) && self.stalled.swap(false, Ordering::Relaxed)
     }
 }
 

@@ -4,6 +4,8 @@
 //! of which each thread makes its own. Holding the seat is the right to touch the core. A seat
 //! changes hands in three ways: its holder gives it away (`block_in_place`), a taker takes it
 //! while the holder is stuck in a poll (stall containment), or the holder retires it (shutdown).
+//! Where no thread can be had for the core, a visitor does what is needed in the place of a holder
+//! that is stuck, and the holder keeps the seat.
 //!
 //! # The protocol of taking
 //!
@@ -17,7 +19,7 @@
 //! - H2. compiler fence
 //! - H3. load `stolen`; if clear, the core is ours
 //! - H4. otherwise lock the seat and read who holds it: that is the answer. A free seat is claimed
-//!   back.
+//!   back. If the answer is yes, clear `stolen`.
 //!
 //! Holder, closing the section: H5. store the word with `IN_POLL` (release).
 //!
@@ -27,21 +29,32 @@
 //! - T2. `membarrier`: each running thread of the process executes a full fence between T1 and T3
 //! - T3. load the word (acquire)
 //! - T4. if it has `IN_POLL`: the seat is free, and the taker may have another thread claim it;
-//!   otherwise clear `stolen` and back out
+//!   otherwise back out, and leave `stolen` set
+//!
+//! A visitor does the same, touches the core between T3 and T4 while it still has the lock, and
+//! leaves the seat with the holder.
 //!
 //! **Invariant 1:** at no time do two threads touch the core. Proof: let the holder's section be
 //! concurrent with a taking that succeeds. The barrier T2 falls somewhere into the holder's
 //! program order. If it falls after H1, T3 sees H1's store or a later one. As the taker saw
 //! `IN_POLL`, it saw a later one: H5 of this section or of one after it, and with the acquire all
 //! that the section did happens before what the taker does. If it falls before H1, then T1 happens
-//! before H3, which reads `stolen` set (nobody clears it but under the lock, T4 or a renewed
-//! claim); H4 then waits for the lock and learns the truth. Models execute H2 and T2 as
-//! sequentially consistent fences.
+//! before H3, which reads `stolen` set (invariant 4); H4 then waits for the lock and learns the
+//! truth. Models execute H2 and T2 as sequentially consistent fences.
 //!
 //! **Invariant 2:** a seat that is [`Holder::Free`] is claimed under its lock, by one thread.
 //!
 //! **Invariant 3:** `stolen` is set whenever the seat is not held by its tenure, so that H3 sends
-//! everyone who lost the core to H4.
+//! every thread that lost the core to H4. It may also be set while the tenure holds the seat: that
+//! costs the thread one look at the lock.
+//!
+//! **Invariant 4:** only the thread of a tenure clears its `stolen`, and only under the seat's lock.
+//! So a thread that reads it clear at H3 has passed through the lock since another thread was last
+//! in the core (a taker that gave the core back, a visitor, a thread that had the core in between),
+//! and what that thread did to the core happens before H3. A relaxed load is enough there.
+//!
+//! **Invariant 5:** a seat is freed or retired only by the tenure that holds it. A thread that lost
+//! its core and ends by a panic frees nothing.
 
 use std::panic::Location;
 use std::ptr::null_mut;
@@ -207,8 +220,9 @@ impl Tenure {
     pub(crate) fn leave(&self) {
         // Relaxed: the word is our own.
         let word = self.word.load(Ordering::Relaxed);
-        // H5. Release pairs with T3.
-        self.word.store(word | IN_POLL, Ordering::Release);
+        // H5. Release pairs with T3. Adding two tells it from the poll that has ended.
+        self.word
+            .store(word.wrapping_add(2) | IN_POLL, Ordering::Release);
     }
 
     /// Whether the thread is in a poll. For the thread itself.
@@ -268,14 +282,14 @@ impl Seat {
         }
     }
 
-    /// Claims a free seat for `tenure`.
+    /// Claims a free seat for `tenure`, which is the calling thread's.
     pub(crate) fn claim(&self, tenure: &Arc<Tenure>) -> bool {
         let mut holder = self.holder.lock();
         if !matches!(*holder, Holder::Free) {
             return false;
         }
         *holder = Holder::Held(tenure.clone());
-        // Relaxed: under the lock, and read by the claiming thread.
+        // Relaxed: read by this very thread; the lock orders the rest (invariant 4).
         tenure.stolen.store(false, Ordering::Relaxed);
         true
     }
@@ -284,63 +298,94 @@ impl Seat {
     fn settle(&self, tenure: &Arc<Tenure>) -> bool {
         let mut holder = self.holder.lock();
         match &*holder {
-            Holder::Held(other) => Arc::ptr_eq(other, tenure),
-            Holder::Retired => false,
-            Holder::Free => {
-                *holder = Holder::Held(tenure.clone());
-                // Relaxed: under the lock, and read by the claiming thread.
-                tenure.stolen.store(false, Ordering::Relaxed);
-                true
-            }
+            Holder::Held(other) if Arc::ptr_eq(other, tenure) => {}
+            Holder::Held(_) | Holder::Retired => return false,
+            Holder::Free => *holder = Holder::Held(tenure.clone()),
         }
+        // Relaxed: read by this very thread; the lock orders the rest (invariant 4).
+        tenure.stolen.store(false, Ordering::Relaxed);
+        true
     }
 
-    /// The holder, which is in a section, leaves the seat free.
-    pub(crate) fn give_away(&self, tenure: &Arc<Tenure>) {
-        self.leave(tenure, Holder::Free);
+    /// Leaves the seat free, if `tenure`, which is the calling thread's, holds it. A caller that still
+    /// runs has opened a section. Returns whether the seat is free now.
+    pub(crate) fn give_away(&self, tenure: &Arc<Tenure>) -> bool {
+        self.release(tenure, Holder::Free)
     }
 
-    /// The holder, which is in a section, leaves the seat for good.
-    pub(crate) fn retire(&self, tenure: &Arc<Tenure>) {
-        self.leave(tenure, Holder::Retired);
+    /// Leaves the seat for good, if `tenure`, which is the calling thread's, holds it.
+    pub(crate) fn retire(&self, tenure: &Arc<Tenure>) -> bool {
+        self.release(tenure, Holder::Retired)
     }
 
-    fn leave(&self, tenure: &Arc<Tenure>, left: Holder) {
+    /// Puts `left` in the place of `tenure` (invariant 5). Returns whether `tenure` was there.
+    fn release(&self, tenure: &Arc<Tenure>, left: Holder) -> bool {
         let mut holder = self.holder.lock();
-        debug_assert!(matches!(&*holder, Holder::Held(held) if Arc::ptr_eq(held, tenure)));
-        // Relaxed: read by this very thread (invariant 3).
-        tenure.stolen.store(true, Ordering::Relaxed);
-        *holder = left;
+        let is_held = matches!(&*holder, Holder::Held(held) if Arc::ptr_eq(held, tenure));
+        if is_held {
+            // Relaxed: read by this very thread (invariant 3).
+            tenure.stolen.store(true, Ordering::Relaxed);
+            *holder = left;
+        }
+        is_held
     }
 
     /// Takes the core from a holder whose word is still `word`, which has `IN_POLL` set. `barrier`
     /// is step T2. Returns the tenure that lost the core.
     pub(crate) fn take(&self, word: u64, barrier: impl FnOnce() -> bool) -> Option<Arc<Tenure>> {
         let mut holder = self.holder.lock();
-        let Holder::Held(tenure) = &*holder else {
+        let tenure = Self::stop(&holder, word, barrier)?.clone();
+        *holder = Holder::Free;
+        Some(tenure)
+    }
+
+    /// Runs `visit`, which may touch the core, in the place of a holder whose word is still `word`,
+    /// which has `IN_POLL` set. The holder keeps the seat. `visit` runs under the lock: it calls no
+    /// foreign code.
+    pub(crate) fn visit<R>(
+        &self,
+        word: u64,
+        barrier: impl FnOnce() -> bool,
+        visit: impl FnOnce() -> R,
+    ) -> Option<R> {
+        let holder = self.holder.lock();
+        Self::stop(&holder, word, barrier)?;
+        // The lock is held until `visit` returns, so that H4 waits for it.
+        Some(visit())
+    }
+
+    /// Steps T1 to T3, under the lock: the holder, if it is in the poll that `word` stands for. As
+    /// long as the lock is held it opens no section.
+    fn stop(holder: &Holder, word: u64, barrier: impl FnOnce() -> bool) -> Option<&Arc<Tenure>> {
+        let Holder::Held(tenure) = holder else {
             return None;
         };
         // Relaxed: a shortcut; T3 decides.
         if tenure.word.load(Ordering::Relaxed) != word {
             return None;
         }
-        let tenure = tenure.clone();
-        // T1. Relaxed: ordered by T2.
+        // T1. Relaxed: ordered by T2. Only the holder's thread clears it again (invariant 4).
         tenure.stolen.store(true, Ordering::Relaxed);
         // T2 and T3. Acquire pairs with H5.
-        if !barrier() || tenure.word.load(Ordering::Acquire) != word {
-            // T4, backing out. Relaxed: a holder that saw the flag waits for the lock.
-            tenure.stolen.store(false, Ordering::Relaxed);
-            return None;
-        }
-        *holder = Holder::Free;
-        Some(tenure)
+        let is_stopped = barrier() && tenure.word.load(Ordering::Acquire) == word;
+        is_stopped.then_some(tenure)
     }
 
-    /// Gives the core back to `tenure`, if nobody claimed it in the meantime: there was no thread
-    /// to run it.
+    /// Gives the core back to `tenure`, another thread's, if nobody claimed it in the meantime: there
+    /// was no thread to run it. `stolen` stays set, so that its thread passes through the lock before
+    /// it touches the core (invariant 4).
     pub(crate) fn give_back(&self, tenure: &Arc<Tenure>) -> bool {
-        self.claim(tenure)
+        let mut holder = self.holder.lock();
+        let is_free = matches!(*holder, Holder::Free);
+        if is_free {
+            *holder = Holder::Held(tenure.clone());
+        }
+        is_free
+    }
+
+    /// Whether `tenure` holds the seat.
+    pub(crate) fn is_held_by(&self, tenure: &Arc<Tenure>) -> bool {
+        matches!(&*self.holder.lock(), Holder::Held(held) if Arc::ptr_eq(held, tenure))
     }
 
     /// Whether nobody holds the seat, and somebody may.

@@ -8,7 +8,9 @@
 //! so that the order stays ring, then overflow. The ring therefore runs empty within
 //! [`RING_LEN`](crate::local_queue::RING_LEN) turns and is filled again from here, both kinds in
 //! turn ([`Inbox::refill`]). While the ring does not run empty, remote tasks are moved behind the
-//! local ones at a regular interval ([`Inbox::admit_remote`]).
+//! local ones at a regular interval ([`Inbox::admit_remote`]). After a stall the ring's tasks become
+//! the first of the overflow ([`Inbox::prepend_overflow`]), and refills are small until it turns out
+//! that these tasks do not stall as well: then remote tasks wait behind one of them, not behind all.
 //!
 //! Invariants:
 //!
@@ -126,6 +128,17 @@ impl<F: Fifo> Inbox<F> {
         let mut inner = self.inner.lock();
         if !inner.closed {
             inner.overflow.append(items);
+            self.publish(&inner);
+        }
+    }
+
+    /// As [`append_overflow`](Self::append_overflow), but the items come before those that wait here:
+    /// they were queued earlier.
+    pub(crate) fn prepend_overflow(&self, items: &mut F) {
+        let mut inner = self.inner.lock();
+        if !inner.closed {
+            items.append(&mut inner.overflow);
+            std::mem::swap(items, &mut inner.overflow);
             self.publish(&inner);
         }
     }

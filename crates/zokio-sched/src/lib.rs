@@ -23,7 +23,8 @@
 //!   `handoff`: who holds a core, and how it changes hands.
 //! - `idle`: who sleeps, who searches, whom to wake.
 //! - `shared`: where a woken task goes; `worker`: the loop.
-//! - `monitor`: finds tasks that block their thread, and has another thread go on with the core.
+//! - `monitor`: finds tasks that block their thread, and has another thread go on with the core;
+//!   `detached`: the threads that lost theirs; `bell`: what wakes the monitor.
 //! - `observe`: what is measured around polls; `stats`, `histogram`, `buckets`: how it is counted.
 //! - `current_thread`: `block_on` on one core, from several threads.
 //!
@@ -37,10 +38,12 @@
 
 #![deny(unsafe_code)]
 
+mod bell;
 mod block_in_place;
 mod buckets;
 mod core;
 mod current_thread;
+mod detached;
 // The fuzzer's door.
 #[cfg(all(any(fuzzing, test), not(any(loom, shuttle))))]
 #[doc(hidden)]

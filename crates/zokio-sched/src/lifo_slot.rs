@@ -3,7 +3,8 @@
 //! What a task wakes last is likely what it waits for: running it at once, on the same core, keeps
 //! the message that passed between them in the cache. The slot is a plain cell of the core, not
 //! an atomic: thieves cannot reach it, and pay nothing to the owner. If the owner gets stuck, the
-//! slot goes with the core to the thread that takes it over.
+//! slot goes with the core to the thread that takes it over, or, if there is none, its task goes to
+//! the ring, for thieves to find.
 //!
 //! Two tasks that wake each other could keep the slot for ever, so it is taken from at most
 //! [`LIFO_RUN_MAX`] times in a row; then its task goes to the tail of the queue like any other.
@@ -40,6 +41,20 @@ impl LifoSlot {
         let task = self.task.take()?;
         self.run.set(self.run.get().saturating_add(1));
         Some(task)
+    }
+
+    /// Takes the task out, to queue it elsewhere.
+    pub(crate) fn evict(&self) -> Option<Notified> {
+        self.task.take()
+    }
+
+    /// Whether there is no task.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        let task = self.task.take();
+        let is_empty = task.is_none();
+        self.task.set(task);
+        is_empty
     }
 
     /// A task from elsewhere runs: the row is broken.

@@ -4,7 +4,9 @@
 //!
 //! One thread for each scheduler that is watched. While workers are awake it looks at them
 //! [`TICKS_PER_THRESHOLD`] times within the threshold; once all of them sleep it sleeps too, for
-//! good, and the first worker that rises, or is claimed, rings its [`Bell`] (PROTOCOL.md, steps N).
+//! good, until its [`Bell`](crate::bell::Bell) rings.
+//!
+//! # Stalled polls
 //!
 //! A poll is stalled when it has lasted for the threshold and its thread either waits in the
 //! kernel, or computes while a core of the machine is idle. A thread that wants to run and may not
@@ -13,152 +15,82 @@
 //! - the thread had the processor for most of the time since the last look, and
 //! - fewer of our threads want to run than there are cores.
 //!
+//! # Many stalled polls, one after the other
+//!
+//! Behind a task that blocks there are often more of its kind, and the tasks that they keep waiting.
+//! Two things keep that short, without a thread for each task at once:
+//!
+//! - The thread that goes on with the core looks at the driver first, and runs what that woke before it
+//!   goes on with the tasks that waited behind the stalled one. Of these it takes few at a time, in turn
+//!   with what comes from other threads (`Worker::inherit`).
+//! - For one threshold after a core was taken, the next poll on it that waits in the kernel loses it
+//!   after [a fourth](ALERT_SHARE) of the threshold. It is reported only if it lasts for all of it. Polls
+//!   that compute get the whole time always: threads that compete help nobody.
+//!
+//! A fourth is a compromise: 50 blockers in one queue take 0.15 s until all of them block, and where
+//! 400 tasks block for 100 ms each, two workers need about 70 threads for them.
+//!
+//! # Polls that keep their core
+//!
+//! Where the core cannot be taken (too many threads have lost theirs, no thread is to be had, the poll
+//! computes on a busy machine), thieves take from its queues as ever, but the task in the slot is out
+//! of their reach. The monitor moves it into the ring, once within each threshold, in the place of the
+//! worker (`Seat::visit`).
+//!
+//! # Workers that are stuck in their driver
+//!
+//! A worker that is inside of its driver's turn, but not in the wait, touches its core: the core cannot
+//! be taken, whatever the system call is that does not return. It is reported and counted apart from
+//! polls. Beyond that others do in its place what any thread may do:
+//!
+//! - The monitor fires its timers ([`Unpark::relieve`]). The tasks that this wakes go to inboxes, and a
+//!   worker that sleeps is woken for them and for what waits in the stuck worker's queues. The slot is
+//!   empty during a turn ([`Worker::step`](crate::Worker::step)).
+//! - An idle worker, which guards the sets of those that run, takes what is ready in its set and ring.
+//!   The monitor leaves those alone: a system call on a ring may wait for the thread that is stuck in
+//!   another one on the same ring, and the monitor must never wait for a worker.
+//!
+//! What had yielded on the stuck worker waits with it: those wakers belong to the core. Rejected: to give
+//! the queues a new driver, since what is in flight is bound to the ring of the one that is stuck.
+//!
 //! Invariants:
 //!
 //! 1. At most `detached_max` threads that lost their core are kept; beyond that, and where no
 //!    thread can be had, a stall is reported and the core stays where it is.
-//! 2. Each poll is reported once.
-//! 3. Whoever has waited for the end of the monitor ([`Attendance::wait_until_gone`]) knows that its
-//!    thread holds nothing of the scheduler's any more: what the driver had is closed.
+//! 2. Each poll, and each turn of a driver, is reported once.
+//! 3. A hook that panics ends no look: `foreign::contain`.
+//! 4. The monitor is busy for a fifth of the time at most, however many threads it looks at.
+#![allow(unsafe_code)]
 
-use crate::handoff::Tenure;
+use crate::bell::{Leave, Presence};
+use crate::detached::{Detached, Poll};
+use crate::handoff::{Glimpse, Tenure};
 use crate::policy::{Policy, StallReport};
-use crate::scheduler::{Scheduler, left_until};
+use crate::scheduler::Scheduler;
 use crate::stats::SharedStats;
 use crate::sys::{self, Probe};
 use std::io;
 use std::time::{Duration, Instant};
 use zokio_base::clock;
-use zokio_base::park::Park;
-use zokio_base::parker::{Parker, Unparker};
-use zokio_base::sync::atomic::{AtomicBool, Ordering, fence};
-use zokio_base::sync::{Arc, Condvar, Mutex, Weak, thread};
+use zokio_base::foreign;
+use zokio_base::park::{Park, Unpark};
+use zokio_base::parker::Parker;
+use zokio_base::sync::{Arc, Weak, thread};
 
 /// How often the monitor looks while one threshold passes: a stall is found at most one tick late.
 const TICKS_PER_THRESHOLD: u32 = 4;
 
+/// After a stall, which part of the threshold the next poll of the same core gets.
+const ALERT_SHARE: u32 = 4;
+
+/// How often the monitor looks within that time.
+const TICKS_PER_ALERT: u32 = 2;
+
 /// The shortest time between two looks.
 const TICK_MIN: Duration = Duration::from_micros(500);
 
-/// What wakes the monitor.
-#[derive(Debug)]
-pub(crate) struct Bell {
-    asleep: AtomicBool,
-    closed: AtomicBool,
-    unparker: Unparker,
-    parker: Mutex<Option<Parker>>,
-    attendance: Arc<Attendance>,
-}
-
-impl Bell {
-    /// A bell that nobody listens to yet.
-    pub(crate) fn new() -> Self {
-        let parker = Parker::new();
-        Self {
-            asleep: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
-            unparker: parker.unparker(),
-            parker: Mutex::new(Some(parker)),
-            attendance: Arc::default(),
-        }
-    }
-
-    /// A worker has risen: N4 of the protocol.
-    #[inline]
-    pub(crate) fn ring_if_asleep(&self) {
-        // N4. The fence stands between the worker's change of `awake` and this load; it pairs with
-        // the one in `fall_asleep`.
-        fence(Ordering::SeqCst);
-        // Relaxed: ordered by the fence; the parker's token orders the rest.
-        if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::Relaxed) {
-            self.unparker.unpark();
-        }
-    }
-
-    /// Ends the monitor.
-    pub(crate) fn close(&self) {
-        // Release pairs with the acquire in `is_closed`.
-        self.closed.store(true, Ordering::Release);
-        self.unparker.unpark();
-    }
-
-    /// Waits until the monitor of a closed bell is gone, until `deadline` at most. Returns whether
-    /// it is.
-    pub(crate) fn wait_until_gone(&self, deadline: Option<Instant>) -> bool {
-        self.attendance.wait_until_gone(deadline)
-    }
-
-    fn is_closed(&self) -> bool {
-        // Acquire pairs with the release in `close`.
-        self.closed.load(Ordering::Acquire)
-    }
-
-    /// Whether the monitor sleeps for good.
-    #[cfg(all(test, not(any(loom, shuttle))))]
-    pub(crate) fn is_asleep(&self) -> bool {
-        self.asleep.load(Ordering::SeqCst)
-    }
-
-    /// Registers the monitor as asleep (N1). False if `awake` says that it must not sleep (N2).
-    fn fall_asleep(&self, awake: impl FnOnce() -> u64) -> bool {
-        // N1. Relaxed: ordered by the fence, which pairs with the one in `ring_if_asleep`.
-        self.asleep.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        // N2.
-        if awake() == 0 {
-            return true;
-        }
-        // Relaxed: a ring in between only leaves a token.
-        self.asleep.store(false, Ordering::Relaxed);
-        false
-    }
-}
-
-/// Whether the monitor is there. It outlives the scheduler, of which the monitor lets go first.
-#[derive(Debug, Default)]
-struct Attendance {
-    presence: Mutex<Presence>,
-    gone: Condvar,
-}
-
-#[derive(Debug, Default, PartialEq)]
-enum Presence {
-    /// It was not started, or has ended.
-    #[default]
-    Away,
-    /// Its thread does not run yet.
-    Coming,
-    /// It runs on this thread.
-    Here(thread::ThreadId),
-}
-
-impl Attendance {
-    fn wait_until_gone(&self, deadline: Option<Instant>) -> bool {
-        let mut presence = self.presence.lock();
-        if *presence == Presence::Here(thread::current_id()) {
-            // A report's hook has dropped the runtime: it cannot wait for itself.
-            return false;
-        }
-        while *presence != Presence::Away {
-            match deadline.map(left_until) {
-                None => presence = self.gone.wait(presence),
-                Some(left) if left.is_zero() => return false,
-                Some(left) => presence = self.gone.wait_timeout(presence, left).0,
-            }
-        }
-        true
-    }
-}
-
-/// Says that the monitor is gone when it is dropped, after a panic of a hook too.
-struct Leave(Arc<Attendance>);
-
-impl Drop for Leave {
-    fn drop(&mut self) {
-        *self.0.presence.lock() = Presence::Away;
-        self.0.gone.notify_all();
-    }
-}
+/// How many times as long as a look the monitor waits before the next one, at least (invariant 4).
+const REST: u32 = 4;
 
 /// Starts the monitor of `scheduler`.
 pub(crate) fn start<P, Q>(scheduler: &Arc<Scheduler<P, Q>>) -> io::Result<()>
@@ -176,17 +108,17 @@ where
         threshold,
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         watches: (0..scheduler.workers()).map(|_| Watch::default()).collect(),
-        detached: Vec::new(),
+        detached: Detached::default(),
         parks: 0,
     };
     let attendance = bell.attendance.clone();
-    *attendance.presence.lock() = Presence::Coming;
+    attendance.set(Presence::Coming);
     // Dropped with the closure if there is no thread for it.
     let leave = Leave(attendance);
     thread::Builder::new()
         .name("zokio-monitor".into())
         .spawn(move || {
-            *leave.0.presence.lock() = Presence::Here(thread::current_id());
+            leave.0.set(Presence::Here(thread::current_id()));
             monitor.run(&parker);
             drop(parker);
             drop(leave);
@@ -199,8 +131,7 @@ struct Monitor<P: Park + Send + 'static, Q: Policy> {
     threshold: Duration,
     cores: usize,
     watches: Box<[Watch]>,
-    /// Tenures that lost their core, and whose threads are still at it.
-    detached: Vec<Arc<Tenure>>,
+    detached: Detached,
     /// All workers' parks at the last look.
     parks: u64,
 }
@@ -208,7 +139,12 @@ struct Monitor<P: Park + Send + 'static, Q: Policy> {
 /// What is known of one worker.
 #[derive(Debug, Default)]
 struct Watch {
+    /// Its present poll.
     seen: Option<Seen>,
+    /// Until when a poll that blocks loses the core sooner.
+    alert_until: Option<Instant>,
+    /// The turn of its driver that it is in.
+    turn: Option<Turn>,
 }
 
 /// A poll that was seen at least once.
@@ -217,28 +153,65 @@ struct Seen {
     tenure: Arc<Tenure>,
     poll: u64,
     since: Instant,
-    /// The last look at the thread: when, and how long it had run by then.
-    ran: Option<(Instant, u64)>,
+    ran: Ran,
     reported: bool,
+    /// For how long the poll had lasted when its slot was emptied last.
+    emptied: Option<Duration>,
+}
+
+/// A turn of a driver that was seen at least once, not in its wait.
+#[derive(Debug)]
+struct Turn {
+    number: u64,
+    since: Instant,
+    ran: Ran,
+    reported: bool,
+}
+
+/// The last look at a thread: when, and how long it had run by then.
+#[derive(Debug, Default)]
+struct Ran(Option<(Instant, u64)>);
+
+/// What became of the attempt to take a core.
+#[derive(Debug, PartialEq)]
+enum Taking {
+    /// Another thread has it.
+    Taken,
+    /// The poll ended, or touched its core just now.
+    Alive,
+    /// It cannot be moved.
+    Refused,
 }
 
 impl<P: Park + Send + 'static, Q: Policy> Monitor<P, Q> {
     fn run(mut self, parker: &Parker) {
-        let tick = (self.threshold / TICKS_PER_THRESHOLD).max(TICK_MIN);
         while let Some(scheduler) = self.scheduler.upgrade() {
             let shared = scheduler.shared.clone();
             if shared.bell.is_closed() {
                 return;
             }
-            self.look(&scheduler);
+            let begun = clock::real_now();
+            self.look(&scheduler, begun);
             let quiet = self.is_quiet(&scheduler);
             drop(scheduler);
             if quiet && shared.bell.fall_asleep(|| shared.active()) {
                 parker.park();
             } else {
-                parker.park_timeout(tick);
+                let took = clock::real_now().saturating_duration_since(begun);
+                parker.park_timeout(self.tick(begun).max(took * REST));
             }
         }
+    }
+
+    /// The time until the next look.
+    fn tick(&self, now: Instant) -> Duration {
+        let is_alert = self.watches.iter().any(|watch| watch.is_alert(now));
+        let ticks = if is_alert {
+            ALERT_SHARE * TICKS_PER_ALERT
+        } else {
+            TICKS_PER_THRESHOLD
+        };
+        (self.threshold / ticks).max(TICK_MIN)
     }
 
     /// Whether all workers sleep, and have done so since the last look.
@@ -246,25 +219,31 @@ impl<P: Park + Send + 'static, Q: Policy> Monitor<P, Q> {
         let shared = &scheduler.shared;
         let parks = shared.lanes.iter().map(|lane| lane.stats.parks.get()).sum();
         let before = std::mem::replace(&mut self.parks, parks);
-        before == parks && shared.active() == 0
+        // One that is on its way into its wait, or out of it, may be stuck there.
+        let all_wait = || self.watches.iter().all(|watch| watch.turn.is_none());
+        before == parks && shared.active() == 0 && all_wait() && !self.detached.owes_report()
     }
 
     /// One look at all workers.
-    fn look(&mut self, scheduler: &Arc<Scheduler<P, Q>>) {
-        // Threads that ended have dropped their reference.
-        self.detached.retain(|tenure| Arc::strong_count(tenure) > 1);
-        let now = clock::real_now();
+    fn look(&mut self, scheduler: &Arc<Scheduler<P, Q>>, now: Instant) {
+        let lanes = &scheduler.shared.lanes;
+        self.detached
+            .prune(|worker, tenure| lanes[worker].seat.is_held_by(tenure));
+        self.report_detached(scheduler, now);
         for index in 0..self.watches.len() {
-            let Some(lasted) = self.watches[index].update(scheduler, index, now) else {
+            self.look_at_driver(scheduler, index, now);
+            let watch = &mut self.watches[index];
+            let is_alert = watch.is_alert(now);
+            let Some(lasted) = watch.update(scheduler, index, now) else {
                 continue;
             };
-            if lasted >= self.threshold {
+            if lasted >= self.threshold || (is_alert && lasted >= self.threshold / ALERT_SHARE) {
                 self.judge(scheduler, index, lasted, now);
             }
         }
     }
 
-    /// Decides about a poll that has lasted for the threshold.
+    /// Decides about a poll that has lasted for long.
     fn judge(
         &mut self,
         scheduler: &Arc<Scheduler<P, Q>>,
@@ -272,20 +251,27 @@ impl<P: Park + Send + 'static, Q: Policy> Monitor<P, Q> {
         lasted: Duration,
         now: Instant,
     ) {
-        let may_take = self.may_take(scheduler);
+        let is_overdue = lasted >= self.threshold;
         let Some(seen) = self.watches[index].seen.as_mut() else {
             return;
         };
         let Some(probe) = sys::probe(seen.tenure.glimpse().thread) else {
             return;
         };
-        let had_processor = seen.had_processor(probe, now);
-        if seen.reported && !may_take {
-            return;
+        let computes = is_overdue && seen.ran.had_processor(probe, now);
+        let is_known = seen.reported && !self.may_take(scheduler);
+        if !is_known && (probe.blocked || (computes && self.has_idle_core(scheduler))) {
+            match self.take(scheduler, index, probe.blocked, now) {
+                Taking::Taken => return self.report_detached(scheduler, now),
+                Taking::Alive => return,
+                Taking::Refused if is_overdue => {
+                    self.report_uncontained(scheduler, index, lasted, probe.blocked);
+                }
+                Taking::Refused => {}
+            }
         }
-        let stalled = probe.blocked || (had_processor && self.has_idle_core(scheduler));
-        if stalled {
-            self.contain(scheduler, index, lasted, probe.blocked);
+        if is_overdue {
+            self.share_slot(scheduler, index, lasted);
         }
     }
 
@@ -296,71 +282,194 @@ impl<P: Park + Send + 'static, Q: Policy> Monitor<P, Q> {
 
     /// Whether fewer of our threads want to run than there are cores.
     fn has_idle_core(&self, scheduler: &Scheduler<P, Q>) -> bool {
-        let holders = scheduler
-            .shared
-            .lanes
-            .iter()
-            .filter_map(|lane| lane.seat.holder());
-        let running = holders
-            .chain(self.detached.iter().cloned())
-            .filter(|tenure| {
-                sys::probe(tenure.glimpse().thread).is_some_and(|probe| !probe.blocked)
-            })
-            .count();
-        running < self.cores
+        let lanes = &scheduler.shared.lanes;
+        let wants_to_run = |tenure: &Tenure| {
+            sys::probe(tenure.glimpse().thread).is_some_and(|probe| !probe.blocked)
+        };
+        let running = lanes.iter().filter(|lane| match lane.seat.holder() {
+            Some(tenure) => wants_to_run(&tenure),
+            // A thread is on its way to a free seat.
+            None => lane.seat.is_free(),
+        });
+        let detached = self.detached.iter().filter(|poll| {
+            !lanes[poll.worker].seat.is_held_by(&poll.tenure) && wants_to_run(&poll.tenure)
+        });
+        let running = running.map(drop).chain(detached.map(drop));
+        running.take(self.cores).count() < self.cores
     }
 
-    /// Takes the core from a stalled poll, if that can be done, and reports.
-    fn contain(
+    /// Takes the core of worker `index` from the poll that was seen there, if it is still the same and
+    /// that can be done.
+    fn take(
         &mut self,
         scheduler: &Arc<Scheduler<P, Q>>,
+        index: usize,
+        blocked: bool,
+        now: Instant,
+    ) -> Taking {
+        let may_take = self.may_take(scheduler);
+        let watch = &mut self.watches[index];
+        let Some(glimpse) = watch.seen.as_ref().and_then(Seen::glimpse) else {
+            return Taking::Alive;
+        };
+        if !may_take {
+            return Taking::Refused;
+        }
+        let lane = &scheduler.shared.lanes[index];
+        let Some(tenure) = lane.seat.take(glimpse.word, sys::barrier) else {
+            return Taking::Alive;
+        };
+        lane.say_that_it_stalled();
+        if scheduler.replace_worker(index).is_err() {
+            lane.seat.give_back(&tenure);
+            return Taking::Refused;
+        }
+        watch.alert_until = now.checked_add(self.threshold);
+        if let Some(seen) = watch.seen.take() {
+            if seen.reported {
+                SharedStats::count(&scheduler.shared.stats.stalls_contained);
+            }
+            self.detached.insert(Poll {
+                tenure,
+                worker: index,
+                number: seen.poll,
+                since: seen.since,
+                blocked,
+                is_reported: seen.reported,
+            });
+        }
+        Taking::Taken
+    }
+
+    /// Reports the polls that lost their core and have lasted for the threshold now.
+    fn report_detached(&mut self, scheduler: &Scheduler<P, Q>, now: Instant) {
+        let stats = &scheduler.shared.stats;
+        self.detached
+            .report_overdue(self.threshold, now, |poll, lasted| {
+                SharedStats::count(&stats.stalls);
+                SharedStats::count(&stats.stalls_contained);
+                let (task, spawned_at) = poll.tenure.task();
+                let report = StallReport {
+                    worker: poll.worker,
+                    task,
+                    spawned_at,
+                    lasted,
+                    blocked: poll.blocked,
+                    contained: true,
+                    in_driver: false,
+                };
+                foreign::contain(|| scheduler.policy().on_stall(&report));
+            });
+    }
+
+    /// Reports a poll that keeps its core, once.
+    fn report_uncontained(
+        &mut self,
+        scheduler: &Scheduler<P, Q>,
         index: usize,
         lasted: Duration,
         blocked: bool,
     ) {
-        let may_take = self.may_take(scheduler);
         let Some(seen) = self.watches[index].seen.as_mut() else {
             return;
         };
         let (task, spawned_at) = seen.tenure.task();
-        let glimpse = seen.tenure.glimpse();
-        if !glimpse.in_poll() || glimpse.poll() != seen.poll {
+        if seen.glimpse().is_none() || std::mem::replace(&mut seen.reported, true) {
             return;
         }
-        let seat = &scheduler.shared.lanes[index].seat;
-        let mut contained = false;
-        if may_take {
-            let Some(tenure) = seat.take(glimpse.word, sys::barrier) else {
-                // The poll ended, or touched its core just now: it is alive.
-                return;
-            };
-            contained = scheduler.host_worker(index).is_ok();
-            if contained {
-                self.detached.push(tenure);
-            } else {
-                seat.give_back(&tenure);
-            }
-        }
-        if std::mem::replace(&mut seen.reported, true) {
-            return;
-        }
-        let stats = &scheduler.shared.stats;
-        SharedStats::count(&stats.stalls);
-        if contained {
-            SharedStats::count(&stats.stalls_contained);
-        }
-        scheduler.policy().on_stall(&StallReport {
+        SharedStats::count(&scheduler.shared.stats.stalls);
+        let report = StallReport {
             worker: index,
             task,
             spawned_at,
             lasted,
             blocked,
-            contained,
+            contained: false,
+            in_driver: false,
+        };
+        foreign::contain(|| scheduler.policy().on_stall(&report));
+    }
+
+    /// Puts the task in the slot of a core that stays with its poll where thieves find it.
+    fn share_slot(&mut self, scheduler: &Scheduler<P, Q>, index: usize, lasted: Duration) {
+        let shared = &scheduler.shared;
+        let Some(seen) = self.watches[index].seen.as_mut() else {
+            return;
+        };
+        let is_due = seen
+            .emptied
+            .is_none_or(|emptied| lasted >= emptied + self.threshold);
+        let Some(glimpse) = seen.glimpse().filter(|_| is_due && shared.lanes.len() > 1) else {
+            return;
+        };
+        let lane = &shared.lanes[index];
+        let left = lane.seat.visit(glimpse.word, sys::barrier, || {
+            // SAFETY: the seat's holder is kept from its core for as long as this runs.
+            shared.empty_slot(lane, unsafe { lane.core.get_held() })
         });
+        if let Some(left) = left {
+            seen.emptied = Some(lasted);
+            shared.wake_one();
+            drop(left);
+        }
+    }
+
+    /// Looks whether the thread of worker `index` is stuck in its driver, and stands in for it.
+    fn look_at_driver(&mut self, scheduler: &Scheduler<P, Q>, index: usize, now: Instant) {
+        let lane = &scheduler.shared.lanes[index];
+        let turn = lane.stats.turn.get();
+        let watch = &mut self.watches[index];
+        if turn % 2 == 0 || lane.unpark.is_waiting() {
+            watch.turn = None;
+            return;
+        }
+        let seen = watch.turn.get_or_insert_with(|| Turn::new(turn, now));
+        if seen.number != turn {
+            *seen = Turn::new(turn, now);
+        }
+        let lasted = now.saturating_duration_since(seen.since);
+        if lasted < self.threshold {
+            return;
+        }
+        let holder = lane.seat.holder();
+        let probe = holder.and_then(|holder| sys::probe(holder.glimpse().thread));
+        let Some(probe) = probe else {
+            return;
+        };
+        // One that waits for a processor will go on by itself.
+        if !probe.blocked && !seen.ran.had_processor(probe, now) {
+            return;
+        }
+        let is_known = std::mem::replace(&mut seen.reported, true);
+        let mut wakers = Vec::new();
+        lane.unpark.relieve(&mut wakers);
+        for waker in wakers {
+            foreign::wake(waker);
+        }
+        scheduler.shared.wake_one();
+        if is_known {
+            return;
+        }
+        SharedStats::count(&scheduler.shared.stats.driver_stalls);
+        let report = StallReport {
+            worker: index,
+            task: 0,
+            spawned_at: None,
+            lasted,
+            blocked: probe.blocked,
+            contained: false,
+            in_driver: true,
+        };
+        foreign::contain(|| scheduler.policy().on_stall(&report));
     }
 }
 
 impl Watch {
+    /// Whether a core was taken from this worker a short while ago.
+    fn is_alert(&self, now: Instant) -> bool {
+        self.alert_until.is_some_and(|until| now < until)
+    }
+
     /// Looks at worker `index`. Returns for how long its present poll has lasted, at least.
     fn update<P: Park + Send + 'static, Q: Policy>(
         &mut self,
@@ -386,27 +495,43 @@ impl Watch {
             tenure,
             poll: glimpse.poll(),
             since: now,
-            ran: None,
+            ran: Ran::default(),
             reported: false,
+            emptied: None,
         });
         None
     }
 }
 
 impl Seen {
+    /// What the tenure shows, if it still is in this poll.
+    fn glimpse(&self) -> Option<Glimpse> {
+        let glimpse = self.tenure.glimpse();
+        (glimpse.in_poll() && glimpse.poll() == self.poll).then_some(glimpse)
+    }
+}
+
+impl Turn {
+    fn new(number: u64, now: Instant) -> Self {
+        Self {
+            number,
+            since: now,
+            ran: Ran::default(),
+            reported: false,
+        }
+    }
+}
+
+impl Ran {
     /// Whether the thread ran for most of the time since the last call. False at the first.
     fn had_processor(&mut self, probe: Probe, now: Instant) -> bool {
         let Some(ran_ns) = probe.ran_ns else {
             return false;
         };
-        let Some((then, ran_ns_then)) = self.ran.replace((now, ran_ns)) else {
+        let Some((then, ran_ns_then)) = self.0.replace((now, ran_ns)) else {
             return false;
         };
         let ran = Duration::from_nanos(ran_ns.saturating_sub(ran_ns_then));
         ran >= now.saturating_duration_since(then) / 4 * 3
     }
 }
-
-#[cfg(all(test, loom))]
-#[path = "tests/model_monitor.rs"]
-mod model;

@@ -19,6 +19,7 @@ use crate::stats::WorkerStats;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 use zokio_base::clock;
+use zokio_base::foreign;
 use zokio_base::park::Park;
 use zokio_task::Notified;
 
@@ -88,7 +89,7 @@ impl<P: Park, Q: Policy> Shared<P, Q> {
             }
         }
         if observer.hooks {
-            self.policy.before_poll(index, &meta);
+            foreign::contain(|| self.policy.before_poll(index, &meta));
         }
         Observed {
             meta,
@@ -102,7 +103,7 @@ impl<P: Park, Q: Policy> Shared<P, Q> {
             .began
             .map(|began| nanos(clock::real_now().saturating_duration_since(began)));
         if self.observer.hooks {
-            self.policy.after_poll(index, &observed.meta);
+            foreign::contain(|| self.policy.after_poll(index, &observed.meta));
         }
         took
     }

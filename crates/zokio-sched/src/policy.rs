@@ -2,7 +2,8 @@
 //!
 //! A policy is asked, never told: each method answers with what its worker should do now. The
 //! defaults are those of the runtime. Hooks do nothing unless they are overridden, and compile to
-//! nothing then.
+//! nothing then. A hook may panic: the scheduler calls it through `foreign::contain`, and goes on as if
+//! it had returned.
 
 use crate::buckets::Buckets;
 use std::io;
@@ -18,15 +19,15 @@ pub const INJECT_INTERVAL: u32 = 31;
 pub const STALL_THRESHOLD: Duration = Duration::from_millis(10);
 /// How many threads that lost their core may be blocked at a time. Beyond it a stall is reported
 /// and not contained.
-pub const DETACHED_MAX: usize = 128;
+pub const DETACHED_MAX: usize = 512;
 
-/// A poll that lasts longer than it should.
+/// A poll, or a turn of a worker's driver, that lasts longer than it should.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct StallReport {
     /// Which worker's core the task held up.
     pub worker: usize,
-    /// The task, as [`Id::as_u64`]; zero for the future of a `block_on`.
+    /// The task, as [`Id::as_u64`]; zero for the future of a `block_on`, and for a driver.
     pub task: u64,
     /// Where it was spawned.
     pub spawned_at: Option<&'static Location<'static>>,
@@ -36,6 +37,8 @@ pub struct StallReport {
     pub blocked: bool,
     /// Whether the core went to another thread.
     pub contained: bool,
+    /// Whether it is no task that does not return but a system call of the worker's own driver.
+    pub in_driver: bool,
 }
 
 /// What a hook learns about the task that is polled.
@@ -183,8 +186,8 @@ pub trait Policy: Send + Sync + 'static {
         None
     }
 
-    /// A poll lasts longer than the threshold. Called once for each such poll, on the monitor's
-    /// thread.
+    /// A poll, or a turn of a driver, lasts longer than the threshold. Called once for each, on the
+    /// monitor's thread.
     fn on_stall(&self, _report: &StallReport) {}
 
     /// A task panicked.

@@ -14,11 +14,12 @@
 //! [`Scheduler::wait_shutdown`].
 #![allow(unsafe_code)]
 
+use crate::bell::Bell;
 use crate::core::Lane;
 use crate::handoff::Tenure;
 use crate::histogram::Histogram;
 use crate::idle::Idle;
-use crate::monitor::{self, Bell};
+use crate::monitor;
 use crate::observe::Observer;
 use crate::policy::{Policy, ThreadHost};
 use crate::shared::{HandOver, Shared};
@@ -29,10 +30,10 @@ use crate::worker::Worker;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 use zokio_base::clock;
+use zokio_base::foreign;
 use zokio_base::park::{Park, Unpark};
 use zokio_base::parker::Unparker;
 use zokio_base::rand::Rng;
@@ -175,6 +176,13 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
                 worker.run();
             }
         }))
+    }
+
+    /// As [`host_worker`](Self::host_worker), in the middle of a worker's life: a host that panics
+    /// has no thread.
+    pub(crate) fn replace_worker(self: &Arc<Self>, index: usize) -> io::Result<()> {
+        foreign::contain(|| self.host_worker(index))
+            .unwrap_or_else(|| Err(io::Error::other("the host of threads has panicked")))
     }
 
     /// What spawns tasks here. It owns the shards, and so must not be kept by a task.
@@ -320,8 +328,7 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
                 park.shutdown(&mut wakers);
             }
             for waker in wakers {
-                // A foreign waker that panics must not keep the others waiting.
-                let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+                foreign::wake(waker);
             }
             core.drain();
         }
@@ -365,6 +372,6 @@ impl<P: Park + Send + 'static, Q: Policy> HandOver for Scheduler<P, Q> {
     }
 
     fn take_back(&self, index: usize, tenure: &Arc<Tenure>) {
-        self.shared.lanes[index].seat.give_back(tenure);
+        self.shared.lanes[index].seat.claim(tenure);
     }
 }

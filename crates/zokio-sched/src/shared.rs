@@ -11,16 +11,17 @@
 //! 2. The shared state owns no shard: tasks own their shard, a shard owns this.
 #![allow(unsafe_code)]
 
+use crate::bell::Bell;
 use crate::core::{Core, Lane};
 use crate::handoff::Tenure;
 use crate::idle::Idle;
-use crate::monitor::Bell;
 use crate::observe::Observer;
 use crate::policy::{Policy, TaskMeta};
 use crate::stats::SharedStats;
 use std::any::Any;
 use std::fmt;
 use std::panic::Location;
+use zokio_base::foreign;
 use zokio_base::park::{Park, Unpark};
 use zokio_base::rand;
 use zokio_base::sync::Arc;
@@ -38,7 +39,7 @@ pub(crate) trait HandOver: Send + Sync {
     /// Gives the core of worker `index` away and has another thread run it. False if it is not
     /// the caller's, or nobody could run it: then it stays with the caller.
     fn give_away(self: Arc<Self>, index: usize, tenure: &Arc<Tenure>) -> bool;
-    /// Claims the core back if nobody runs it yet.
+    /// Claims the core back, on the thread that gave it away, if nobody runs it yet.
     fn take_back(&self, index: usize, tenure: &Arc<Tenure>);
 }
 
@@ -101,7 +102,16 @@ impl<P: Park, Q: Policy> Shared<P, Q> {
     #[inline]
     pub(crate) fn wake_one(&self) {
         if let Some(index) = self.idle.worker_to_wake() {
-            self.lanes[index as usize].unpark.unpark();
+            self.wake(index as usize);
+        }
+    }
+
+    #[cold]
+    fn wake(&self, index: usize) {
+        self.lanes[index].unpark.unpark();
+        // The worker rings as well when it rises. It may be stuck on the way.
+        if self.watched {
+            self.bell.ring_if_asleep();
         }
     }
 
@@ -155,7 +165,8 @@ impl<P: Park, Q: Policy> Shared<P, Q> {
     #[inline]
     pub(crate) fn push_back(&self, lane: &Lane<P>, core: &Core<P>, task: Notified) {
         core.drained.set(core.drained.get() + 1);
-        let task = if lane.inbox.overflow_len() == 0 && core.batch.borrow().is_empty() {
+        let is_next = lane.inbox.overflow_len() == 0 && core.batch.borrow().is_empty();
+        let task = if is_next || (core.draining.get() && core.drains_first.get()) {
             match core.push(task) {
                 Ok(()) => return,
                 Err(task) => {
@@ -177,6 +188,21 @@ impl<P: Park, Q: Policy> Shared<P, Q> {
             // The scheduler has ended.
             drop(task);
         }
+    }
+
+    /// Moves the task of the slot, which thieves cannot reach, behind those that they can: its
+    /// worker is not going to run it soon. The caller calls [`wake_one`](Self::wake_one), and drops
+    /// what comes back, a task of a scheduler that has ended, without any lock.
+    #[must_use]
+    pub(crate) fn empty_slot(&self, lane: &Lane<P>, core: &Core<P>) -> Option<Notified> {
+        let task = core.lifo.evict()?;
+        let is_next = lane.inbox.overflow_len() == 0;
+        let task = if is_next {
+            core.push(task).err()?
+        } else {
+            task
+        };
+        lane.inbox.push_overflow(task).err()
     }
 
     /// Queues `task` from outside of our workers, into the inbox of worker `near` if there is one.
@@ -212,7 +238,7 @@ where
     }
 
     fn task_panicked(&self, payload: &(dyn Any + Send)) {
-        self.policy.on_task_panic(payload);
+        foreign::contain(|| self.policy.on_task_panic(payload));
     }
 
     fn has_task_hooks(&self) -> bool {
@@ -224,10 +250,10 @@ where
     }
 
     fn task_spawned(&self, id: Id, place: &'static Location<'static>) {
-        self.policy.on_task_spawn(&TaskMeta::new(id, place));
+        foreign::contain(|| self.policy.on_task_spawn(&TaskMeta::new(id, place)));
     }
 
     fn task_ended(&self, id: Id, place: &'static Location<'static>) {
-        self.policy.on_task_end(&TaskMeta::new(id, place));
+        foreign::contain(|| self.policy.on_task_end(&TaskMeta::new(id, place)));
     }
 }

@@ -49,6 +49,8 @@ pub(crate) struct WorkerStats {
     pub(crate) overflows: Counter,
     pub(crate) local_schedules: Counter,
     pub(crate) driver_polls: Counter,
+    /// Turns of the driver begun and ended: odd within one.
+    pub(crate) turn: Counter,
     pub(crate) busy_ns: Counter,
     /// The mean time of a poll, recent ones counting more.
     pub(crate) mean_poll_ns: Counter,
@@ -137,6 +139,7 @@ pub(crate) struct SharedStats {
     pub(crate) remote_schedules: AtomicU64,
     pub(crate) stalls: AtomicU64,
     pub(crate) stalls_contained: AtomicU64,
+    pub(crate) driver_stalls: AtomicU64,
     pub(crate) hand_overs: AtomicU64,
 }
 
@@ -150,6 +153,8 @@ pub struct SchedulerMetrics {
     pub stalls: u64,
     /// Those of them whose core went to another thread.
     pub stalls_contained: u64,
+    /// Turns of a driver that lasted longer than the threshold, outside of their wait.
+    pub driver_stalls: u64,
     /// Cores handed over by `block_in_place`.
     pub hand_overs: u64,
 }
@@ -167,6 +172,7 @@ impl SharedStats {
             remote_schedules: self.remote_schedules.load(Ordering::Relaxed),
             stalls: self.stalls.load(Ordering::Relaxed),
             stalls_contained: self.stalls_contained.load(Ordering::Relaxed),
+            driver_stalls: self.driver_stalls.load(Ordering::Relaxed),
             hand_overs: self.hand_overs.load(Ordering::Relaxed),
         }
     }

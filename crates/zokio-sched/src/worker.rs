@@ -24,14 +24,14 @@ use crate::scheduler::Scheduler;
 use crate::shared::{Local, Shared};
 use crate::sys;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 use zokio_base::clock;
+use zokio_base::foreign;
 use zokio_base::park::Park;
 use zokio_base::rand::{self, Rng};
 use zokio_base::sync::Arc;
-use zokio_task::{Id, Notified, context};
+use zokio_task::{Id, Notified, TaskQueue, context};
 
 /// How many tasks a thief takes from another worker's inbox at a time, at most.
 const INBOX_STEAL_MAX: usize = 32;
@@ -123,6 +123,9 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
             ended: None,
         };
         worker.begin_work();
+        if lane.take_stalled() {
+            worker.inherit();
+        }
         Some(worker)
     }
 
@@ -161,7 +164,7 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
         let _rng = rand::enter(self.split_random());
         let _entered = self.enter();
         let index = self.index;
-        self.shared().policy.on_worker_start(index);
+        foreign::contain(|| self.shared().policy.on_worker_start(index));
         loop {
             match self.step() {
                 Step::Idle { .. } => self.park(None),
@@ -169,7 +172,7 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
                 _ => {}
             }
         }
-        self.shared().policy.on_worker_stop(index);
+        foreign::contain(|| self.shared().policy.on_worker_stop(index));
     }
 
     /// Makes one decision, carries it out and says which it was. Never waits.
@@ -187,10 +190,13 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
             return self.shut_down();
         }
         let until_driver = core.until_driver.get();
-        if until_driver == 0 {
+        if until_driver > 0 {
+            core.until_driver.set(until_driver - 1);
+        } else if core.lifo.is_empty() {
+            // Should the driver get stuck, the slot is out of everybody's reach. It is empty within
+            // `LIFO_RUN_MAX` turns.
             return self.drive();
         }
-        core.until_driver.set(until_driver - 1);
         let until_inbox = core.until_inbox.get();
         if until_inbox == 0 {
             self.look_at_inbox(core);
@@ -203,6 +209,25 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
         self.find_work()
     }
 
+    /// Begins with a core that was taken from a stalled poll. The tasks behind it may be of its kind, so
+    /// others go first: what the driver wakes now, and in turn with them what comes from other threads.
+    /// Nobody starves: the ring runs empty, since nothing joins it but what this one drain wakes, and
+    /// refills take of both kinds in turn, twice as many each time that no stall comes in between.
+    #[cold]
+    fn inherit(&self) {
+        let core = self.core();
+        core.until_driver.set(0);
+        core.drains_first.set(true);
+        core.refill_max.set(1);
+        let mut waiting = TaskQueue::new();
+        while let Some(task) = core.pop() {
+            waiting.push_back(task);
+        }
+        self.lane().inbox.prepend_overflow(&mut waiting);
+        // They have moved (PROTOCOL.md, "Tasks that move").
+        self.shared().wake_one();
+    }
+
     fn look_at_inbox(&self, core: &Core<P>) {
         // What comes from outside waits for one round of the local tasks, if that is shorter than
         // the interval: few tasks may each take long.
@@ -210,13 +235,18 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
         let round = core.ring().len() as u32;
         core.until_inbox.set(round.min(interval - 1));
         let inbox = &self.lane().inbox;
-        if inbox.remote_len() > 0 {
+        // After a stall refills bring in both kinds in turn, sooner than this would.
+        let is_careful = core.refill_max.get() < RING_LEN && inbox.overflow_len() > 0;
+        if inbox.remote_len() > 0 && !is_careful {
             let room = core.ring().free();
             let had_overflow = inbox.overflow_len() > 0;
             inbox.admit_remote(room, ADMIT_MAX, |task| keep(core.push(task)));
             if !had_overflow && inbox.overflow_len() > 0 {
                 self.lane().stats.overflows.add(1);
             }
+            // A worker that was between its looks at our ring and at our inbox has seen neither of
+            // what has moved (PROTOCOL.md, "Tasks that move").
+            self.shared().wake_one();
         }
     }
 
@@ -231,9 +261,11 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
     }
 
     fn refill(&self, core: &Core<P>) -> Option<Notified> {
+        let max = core.refill_max.get();
         // Thieves only make room, so what is free now stays free.
-        let room = core.ring().free().min(RING_LEN);
+        let room = core.ring().free().min(max);
         let taken = self.lane().inbox.refill(room, |task| keep(core.push(task)));
+        core.refill_max.set((2 * max).min(RING_LEN));
         if taken > 1 {
             self.shared().wake_one();
         }
@@ -453,7 +485,7 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
         let shared = self.shared();
         let core = self.core();
         let stats = &self.lane().stats;
-        shared.policy.on_park(self.index);
+        foreign::contain(|| shared.policy.on_park(self.index));
         stats.parks.add(1);
         stats.park_unparks.add(1);
         let mut wakers = core.deferred.take();
@@ -466,10 +498,12 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
         } else {
             limit
         };
+        stats.turn.add(1);
         core.with_park(|park| park.park(limit, &mut wakers));
+        stats.turn.add(1);
         self.rise();
         stats.park_unparks.add(1);
-        shared.policy.on_unpark(self.index);
+        foreign::contain(|| shared.policy.on_unpark(self.index));
         self.reset_driver_interval();
         self.wake_all(wakers);
     }
@@ -502,7 +536,9 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
             core.busy_since.set(Some(now));
         }
         let mut wakers = Vec::new();
+        stats.turn.add(1);
         core.with_park(|park| park.poll(&mut wakers));
+        stats.turn.add(1);
         let mut deferred = core.deferred.take();
         context::take_deferred(&mut deferred);
         if wakers.is_empty() {
@@ -511,6 +547,7 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
             wakers.append(&mut deferred);
         }
         self.wake_all(wakers);
+        core.drains_first.set(false);
         if self.scheduler.is_multi_thread() && core.stretch.is_due() {
             core.begin_stretch(stats, clock::now());
         }
@@ -525,15 +562,17 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
             core.draining.set(true);
             core.drained.set(0);
             for waker in wakers.drain(..) {
-                // A foreign waker that panics is its owner's affair; the others are to be woken.
-                let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+                foreign::wake(waker);
             }
             core.draining.set(false);
             let mut batch = core.batch.take();
             if !batch.is_empty() {
                 self.lane().inbox.append_overflow(&mut batch);
             }
-            if core.drained.get() > 1 && self.shared().lanes.len() > 1 {
+            // One task that runs next needs no help from others.
+            let is_behind = || core.ring().len() > 1 || !core.lifo.is_empty();
+            let drained = core.drained.get();
+            if (drained > 1 || (drained > 0 && is_behind())) && self.shared().lanes.len() > 1 {
                 self.shared().wake_one();
             }
         }
@@ -569,11 +608,24 @@ fn keep(pushed: Result<(), Notified>) {
 
 impl<P: Park + Send + 'static, Q: Policy> Drop for Worker<P, Q> {
     fn drop(&mut self) {
-        if self.ended.is_none() {
-            // Also during a panic, in the midst of a poll.
-            self.local.tenure.leave();
-            self.lane().seat.give_away(&self.local.tenure);
-            self.scheduler.seat_was_freed();
+        if self.ended.is_some() {
+            return;
         }
+        // During a panic this may be in the midst of a poll, and the core in other hands already: the
+        // seat is left only if it is held. First the seat, then the word: in the other order a taker
+        // could come in between, and find a poll where there is none.
+        let tenure = &self.local.tenure;
+        let is_free = self.lane().seat.give_away(tenure);
+        // From here on every section of this thread asks, and hears that the core is gone.
+        tenure.leave();
+        if !is_free {
+            return;
+        }
+        if std::thread::panicking() && self.scheduler.is_multi_thread() {
+            // The core is as the panic left it, between two steps or in its driver; its tasks are not
+            // to wait for ever. Without a thread the shutdown runs the worker to its end.
+            let _ = self.scheduler.replace_worker(self.index);
+        }
+        self.scheduler.seat_was_freed();
     }
 }

@@ -60,3 +60,35 @@ fn without_a_barrier_nothing_is_taken() {
     assert!(seat.take(tenure.glimpse().word, || false).is_none());
     assert!(tenure.end_poll(&seat));
 }
+
+#[test]
+fn only_what_is_held_is_freed() {
+    let seat = Seat::new();
+    let (first, second) = (Tenure::new(1), Tenure::new(2));
+    assert!(!seat.give_away(&first));
+    assert!(seat.claim(&first));
+    first.begin_poll(7, None);
+    assert!(seat.take(first.glimpse().word, || true).is_some());
+    assert!(seat.claim(&second));
+    assert!(!seat.give_away(&first) && !seat.retire(&first));
+    assert!(seat.is_held_by(&second) && !seat.is_held_by(&first));
+    assert!(seat.retire(&second));
+    assert!(!seat.retire(&second));
+}
+
+#[test]
+fn a_visit_leaves_the_core_where_it_is() {
+    let seat = Seat::new();
+    let tenure = Tenure::new(1);
+    assert!(seat.claim(&tenure));
+    let between = tenure.glimpse();
+    tenure.begin_poll(7, None);
+    assert_eq!(seat.visit(between.word, || true, || 1), None);
+    assert_eq!(seat.visit(tenure.glimpse().word, || false, || 2), None);
+    assert_eq!(seat.visit(tenure.glimpse().word, || true, || 3), Some(3));
+    assert!(seat.is_held_by(&tenure));
+    // The thread looks at the lock once, and needs not look again.
+    assert!(tenure.section(&seat).is_some());
+    assert!(!tenure.stolen.load(Ordering::Relaxed));
+    assert!(tenure.end_poll(&seat));
+}

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods)] // Tests start threads and let them wait.
 
 mod current;
+mod foreign;
 mod multi;
 mod observe;
 mod shown;

@@ -147,7 +147,7 @@ fn giving_away_against_claims_and_a_taker() {
         assert!(tenure.section(&small.seat).is_none());
         tenure.set_away(false);
         let mut touched = 1;
-        let back = small.seat.give_back(&tenure);
+        let back = small.seat.claim(&tenure);
         if tenure.end_poll(&small.seat) {
             small.touch();
             touched += 1;
@@ -164,6 +164,100 @@ fn giving_away_against_claims_and_a_taker() {
 fn taker_took(tenure: &Tenure) -> bool {
     // Relaxed: the thread's own flag, which it has just read.
     tenure.stolen.load(Ordering::Relaxed)
+}
+
+/// A worker whose hook panics ends in the midst of a poll. It leaves the seat to whoever has it by
+/// then, and frees it only if it still holds it.
+#[test]
+fn a_worker_that_ends_in_a_poll_frees_only_what_it_holds() {
+    model(|| {
+        let small = Small::new();
+        let tenure = Tenure::new(0);
+        assert!(small.seat.claim(&tenure));
+        tenure.begin_poll(1, None);
+        let taker = {
+            let small = small.clone();
+            thread::spawn(move || small.contain())
+        };
+        // As `Worker::drop` does it.
+        let freed = small.seat.give_away(&tenure);
+        tenure.leave();
+        // Another thread goes on with a core that was freed.
+        let replaced = freed && small.replace();
+        let taken = taker.join().unwrap();
+        assert!(!(taken && replaced) || freed);
+        assert_eq!(value(&small), u32::from(taken) + u32::from(replaced));
+        assert!(small.seat.is_free() || small.seat.is_held());
+    });
+}
+
+/// A visitor uses the core of a holder that is stuck, and the holder goes on with it.
+#[test]
+fn a_visitor_against_sections() {
+    model(|| {
+        let small = Small::new();
+        let tenure = Tenure::new(0);
+        assert!(small.seat.claim(&tenure));
+        let visitor = {
+            let small = small.clone();
+            thread::spawn(move || {
+                let glimpse = small.seat.holder().map(|tenure| tenure.glimpse());
+                let barrier = || {
+                    fence(Ordering::SeqCst);
+                    true
+                };
+                glimpse
+                    .filter(|glimpse| glimpse.in_poll())
+                    .and_then(|glimpse| small.seat.visit(glimpse.word, barrier, || small.touch()))
+                    .is_some()
+            })
+        };
+        let touched = hold(&small, &tenure);
+        // It never loses the core.
+        assert_eq!(touched, 3);
+        let visited = visitor.join().unwrap();
+        assert_eq!(value(&small), 3 + u32::from(visited));
+    });
+}
+
+/// A taker that finds no thread, but has used the core, gives it back.
+#[test]
+fn what_was_done_before_a_core_is_given_back_is_seen() {
+    model(|| {
+        let small = Small::new();
+        let tenure = Tenure::new(0);
+        assert!(small.seat.claim(&tenure));
+        tenure.begin_poll(1, None);
+        let taker = {
+            let small = small.clone();
+            thread::spawn(move || {
+                let tenure = small.seat.holder().unwrap();
+                let word = tenure.glimpse().word;
+                let barrier = || {
+                    fence(Ordering::SeqCst);
+                    true
+                };
+                if word & IN_POLL == 0 || small.seat.take(word, barrier).is_none() {
+                    return 0;
+                }
+                let next = Tenure::new(0);
+                let touched = small.seat.claim(&next);
+                if touched {
+                    small.touch();
+                    assert!(small.seat.give_away(&next));
+                    small.seat.give_back(&tenure);
+                }
+                u32::from(touched)
+            })
+        };
+        let mut touched = 0;
+        if tenure.end_poll(&small.seat) {
+            small.touch();
+            touched += 1;
+        }
+        touched += taker.join().unwrap();
+        assert_eq!(value(&small), touched);
+    });
 }
 
 /// A taker that finds no thread gives the core back.

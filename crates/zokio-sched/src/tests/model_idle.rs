@@ -210,3 +210,64 @@ fn two_remote_tasks_get_two_workers() {
         }
     });
 }
+
+/// A worker moves a task from its inbox to its ring and is busy from then on. The other one looks at the
+/// ring first and at the inbox afterwards, so that the move may fall in between, at both of its looks.
+#[test]
+fn a_move_between_two_queues_is_not_missed() {
+    model(|| {
+        let parker = Parker::new();
+        let unparker = parker.unparker();
+        let small = Arc::new((Idle::new(2), AtomicUsize::new(0), AtomicUsize::new(0)));
+        let wake_one = |idle: &Idle| {
+            if idle.worker_to_wake().is_some() {
+                unparker.unpark();
+            }
+        };
+        let other = {
+            let small = small.clone();
+            thread::spawn(move || {
+                let (idle, ring, inbox) = &*small;
+                let take = |queue: &AtomicUsize| {
+                    queue
+                        .compare_exchange(1, 0, Ordering::AcqRel, Ordering::Relaxed)
+                        .is_ok()
+                };
+                let mut searching = false;
+                loop {
+                    searching = searching || idle.begin_search();
+                    if take(ring) || take(inbox) {
+                        break;
+                    }
+                    idle.sleep(1, std::mem::take(&mut searching));
+                    let sees_work =
+                        ring.load(Ordering::Relaxed) > 0 || inbox.load(Ordering::Relaxed) > 0;
+                    if !sees_work {
+                        parker.park();
+                    }
+                    match idle.rise(1) {
+                        Risen::Sent => searching = true,
+                        Risen::Alone if sees_work => {
+                            idle.join_search();
+                            searching = true;
+                        }
+                        Risen::Alone => {}
+                    }
+                }
+            })
+        };
+        let (idle, ring, inbox) = &*small;
+        // From outside.
+        inbox.store(1, Ordering::Release);
+        wake_one(idle);
+        // As worker 0.
+        if inbox
+            .compare_exchange(1, 0, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+        {
+            ring.store(1, Ordering::Release);
+            wake_one(idle);
+        }
+        other.join().unwrap();
+    });
+}
