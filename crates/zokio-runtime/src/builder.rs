@@ -4,7 +4,7 @@ mod extra;
 mod histograms;
 mod own;
 
-use crate::blocking::pool::{Pool, PoolOptions};
+use crate::blocking::pool::{Pool, PoolOptions, THREAD_NAME};
 use crate::blocking::{Host, PoolOffload};
 use crate::handle::{Handle, Inner};
 use crate::id::Id;
@@ -112,7 +112,7 @@ impl Builder {
             worker_threads: None,
             max_blocking_threads: MAX_BLOCKING_THREADS,
             keep_alive: THREAD_KEEP_ALIVE,
-            thread_name: Arc::new(|| "zokio-worker".to_owned()),
+            thread_name: Arc::new(|| THREAD_NAME.to_owned()),
             stack_size: None,
             on_thread_start: None,
             on_thread_stop: None,
@@ -208,6 +208,10 @@ impl Builder {
     /// How many threads may run closures of `spawn_blocking` at a time: 512 unless it is set. More
     /// closures wait in a queue. Threads that run workers are not counted.
     ///
+    /// As many threads beside these may be blocked in tasks that have lost their worker
+    /// ([`stall_threshold`](Self::stall_threshold)), at least one for each worker. A task that blocks
+    /// beyond that keeps its worker.
+    ///
     /// # Panics
     /// If it is zero.
     ///
@@ -257,7 +261,9 @@ impl Builder {
         self.thread_name_fn(move || name.clone())
     }
 
-    /// A function that names each of the runtime's threads.
+    /// A function that names each of the runtime's threads. If it panics, the thread is named
+    /// `zokio-worker`, and the panic is counted
+    /// ([`RuntimeMetrics::contained_panics`](crate::RuntimeMetrics::contained_panics)).
     ///
     /// # Examples
     /// ```
@@ -315,7 +321,9 @@ impl Builder {
         self
     }
 
-    /// Runs `hook` on each of the runtime's threads when it starts, inside of the runtime.
+    /// Runs `hook` on each of the runtime's threads when it starts, inside of the runtime. A panic of
+    /// the hook is counted and ends there, as with all hooks
+    /// ([`RuntimeMetrics::contained_panics`](crate::RuntimeMetrics::contained_panics)).
     ///
     /// # Examples
     /// ```
@@ -330,7 +338,7 @@ impl Builder {
         self
     }
 
-    /// Runs `hook` on each of the runtime's threads before it ends.
+    /// Runs `hook` on each of the runtime's threads before it ends. A panic of the hook ends there.
     ///
     /// # Examples
     /// ```
@@ -345,7 +353,8 @@ impl Builder {
         self
     }
 
-    /// Runs `hook` before a worker waits. What it spawns or wakes is run instead of waiting.
+    /// Runs `hook` before a worker waits. What it spawns or wakes is run instead of waiting. A panic of
+    /// the hook ends there.
     ///
     /// # Examples
     /// ```
@@ -360,7 +369,7 @@ impl Builder {
         self
     }
 
-    /// Runs `hook` after a worker has waited.
+    /// Runs `hook` after a worker has waited. A panic of the hook ends there.
     ///
     /// # Examples
     /// ```
@@ -481,6 +490,10 @@ impl Builder {
     /// How long a task may block its worker's thread before the worker goes on on another one: 10
     /// ms unless it is set. None turns stall containment off.
     ///
+    /// Right after such a stall, a task that waits in the kernel loses the worker after a fourth of this
+    /// time, since tasks that block often come in numbers. It counts as a stall only if it lasts for all
+    /// of it.
+    ///
     /// # Examples
     /// ```
     /// use std::time::Duration;
@@ -497,8 +510,9 @@ impl Builder {
     }
 
     /// Runs `hook`, on a thread of the runtime's own, when a task has blocked its worker for longer
-    /// than the stall threshold. A current-thread runtime cannot move on to another thread, but it
-    /// reports: with a hook it has a thread that watches.
+    /// than the stall threshold, and when a worker is held up for as long by a system call of its own
+    /// driver ([`StallReport::in_driver`]). A current-thread runtime cannot move on to another thread,
+    /// but it reports: with a hook it has a thread that watches. A panic of the hook ends there.
     ///
     /// # Examples
     /// ```
@@ -579,7 +593,9 @@ impl Builder {
             .into_iter()
             .map(|driver| WorkerPark::new(driver, timers.clone(), clock.clone()))
             .collect();
-        let settings = self.settings.for_runtime();
+        let mut settings = self.settings.for_runtime();
+        // A thread that lost its core blocks as one of the pool does. Each worker can lose one.
+        settings.detached_max = self.max_blocking_threads.max(workers);
         let host = Arc::new(Host::new(&pool));
         let scheduler = match self.kind {
             Kind::MultiThread => Scheduler::multi_thread(parks, settings, host),

@@ -5,6 +5,7 @@ mod times;
 use crate::handle::Handle;
 use std::fmt;
 use std::time::Duration;
+use zokio_base::foreign;
 use zokio_base::sync::thread::ThreadId;
 use zokio_driver::DriverMetrics;
 use zokio_driver::uring::{OpMetrics, RingStatus};
@@ -379,6 +380,39 @@ impl RuntimeMetrics {
     /// ```
     pub fn stall_contained_count(&self) -> u64 {
         self.handle.inner.scheduler.metrics().stalls_contained
+    }
+
+    /// How often a worker was held up for longer than the stall threshold by a system call of its own
+    /// driver, outside of its wait. These are not in [`stall_count`](Self::stall_count). While one lasts,
+    /// other workers take the worker's tasks and events, and its timers fire.
+    ///
+    /// Always zero where containment is off, see
+    /// [`Builder::stall_threshold`](crate::Builder::stall_threshold).
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Runtime::new().unwrap();
+    /// println!("{} system calls were slow", runtime.metrics().driver_stall_count());
+    /// ```
+    pub fn driver_stall_count(&self) -> u64 {
+        self.handle.inner.scheduler.metrics().driver_stalls
+    }
+
+    /// How many panics of hooks, wakers and destructors ended inside of a runtime, because no caller was
+    /// there to hear of them. Panics of tasks are not among them: they are the task's result. The number
+    /// is the process's, since wakers and channels belong to no runtime.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_current_thread()
+    ///     .on_task_spawn(|_| panic!("a fault of the hook"))
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(async { zokio_runtime::spawn(async {}).await.unwrap() });
+    /// assert!(runtime.metrics().contained_panics() >= 1);
+    /// ```
+    pub fn contained_panics(&self) -> u64 {
+        foreign::contained()
     }
 
     /// What the readiness plane has done.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use zokio_base::sync::Arc;
 use zokio_base::sync::atomic::{AtomicBool, Ordering};
 use zokio_sched::{
-    Buckets, DRIVER_INTERVAL, INJECT_INTERVAL, Policy, STALL_THRESHOLD, StallReport,
+    Buckets, DETACHED_MAX, DRIVER_INTERVAL, INJECT_INTERVAL, Policy, STALL_THRESHOLD, StallReport,
 };
 
 /// A hook without arguments.
@@ -38,6 +38,7 @@ pub(crate) struct Settings {
     pub(crate) lifo_slot: bool,
     pub(crate) spin: Option<Duration>,
     pub(crate) stall_threshold: Option<Duration>,
+    pub(crate) detached_max: usize,
     pub(crate) seed: Option<u64>,
     pub(crate) on_park: Option<Hook>,
     pub(crate) on_unpark: Option<Hook>,
@@ -70,6 +71,7 @@ impl Default for Settings {
             lifo_slot: true,
             spin: None,
             stall_threshold: Some(STALL_THRESHOLD),
+            detached_max: DETACHED_MAX,
             seed: None,
             on_park: None,
             on_unpark: None,
@@ -118,6 +120,10 @@ impl Policy for Settings {
 
     fn stall_threshold(&self) -> Option<Duration> {
         self.stall_threshold
+    }
+
+    fn detached_max(&self) -> usize {
+        self.detached_max
     }
 
     fn report_stalls(&self) -> bool {

@@ -28,6 +28,9 @@ use zokio_base::sync::{Arc, Mutex, OnceLock, Weak};
 use zokio_driver::uring::thread_in_flight;
 use zokio_task::{JoinHandle, Notified, Schedule, Shard, SpawnMeta, context};
 
+/// The name of a runtime's threads, unless the builder says otherwise.
+pub(crate) const THREAD_NAME: &str = "zokio-worker";
+
 /// The most shards a pool has.
 const SHARDS_MAX: usize = 8;
 
@@ -220,9 +223,12 @@ impl Pool {
         // The job is fetched by the thread, so that it is not lost if there is none.
         let first = Arc::new(Mutex::new(Some(start)));
         let number = self.roster.lock().expect_thread();
-        // Foreign code, and names that the system refuses, may panic.
-        let started = contain(|| self.spawn_thread(number, first.clone()))
-            .unwrap_or_else(|| Err(io::Error::other("the name for the thread panicked")));
+        // Names that the system refuses panic.
+        let started = contain(|| self.spawn_thread(number, first.clone())).unwrap_or_else(|| {
+            Err(io::Error::other(
+                "the system refuses the name of the thread",
+            ))
+        });
         match started {
             Ok(thread) => {
                 self.roster.lock().keep_handle(number, thread);
@@ -241,7 +247,10 @@ impl Pool {
         number: u64,
         first: Arc<Mutex<Option<Start<Job>>>>,
     ) -> io::Result<Thread<()>> {
-        let mut builder = thread::Builder::new().name((self.options.thread_name)());
+        // A function that panics names nothing, and the thread gets the usual name.
+        let name = contain(|| (self.options.thread_name)());
+        let name = name.unwrap_or_else(|| THREAD_NAME.to_owned());
+        let mut builder = thread::Builder::new().name(name);
         if let Some(bytes) = self.options.stack_size {
             builder = builder.stack_size(bytes);
         }

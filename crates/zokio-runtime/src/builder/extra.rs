@@ -113,7 +113,8 @@ impl Builder {
         self
     }
 
-    /// Runs `hook` before each poll of a task, on the worker that polls it. It must not panic.
+    /// Runs `hook` before each poll of a task, on the worker that polls it. A panic of the
+    /// hook ends there.
     ///
     /// # Examples
     /// ```
@@ -131,7 +132,8 @@ impl Builder {
         self
     }
 
-    /// Runs `hook` after each poll of a task, on the worker that has polled it. It must not panic.
+    /// Runs `hook` after each poll of a task, on the worker that has polled it. A panic
+    /// of the hook ends there.
     ///
     /// # Examples
     /// ```
