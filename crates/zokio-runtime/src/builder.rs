@@ -24,6 +24,8 @@ use zokio_time::{TIMER_FLOOR, TimerHandle};
 
 /// How many threads may run closures that block, unless the builder says otherwise.
 const MAX_BLOCKING_THREADS: usize = 512;
+/// Threads beside those, for the runtime's own work.
+const RESERVED_BLOCKING_THREADS: usize = 4;
 /// How long an idle thread of the pool waits for work before it ends.
 const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(10);
 
@@ -53,6 +55,7 @@ pub struct Builder {
     timer_floor: Duration,
     worker_threads: Option<usize>,
     max_blocking_threads: usize,
+    reserved_blocking_threads: usize,
     keep_alive: Duration,
     thread_name: Arc<dyn Fn() -> String + Send + Sync>,
     stack_size: Option<usize>,
@@ -111,6 +114,7 @@ impl Builder {
             timer_floor: TIMER_FLOOR,
             worker_threads: None,
             max_blocking_threads: MAX_BLOCKING_THREADS,
+            reserved_blocking_threads: RESERVED_BLOCKING_THREADS,
             keep_alive: THREAD_KEEP_ALIVE,
             thread_name: Arc::new(|| THREAD_NAME.to_owned()),
             stack_size: None,
@@ -206,7 +210,8 @@ impl Builder {
     }
 
     /// How many threads may run closures of `spawn_blocking` at a time: 512 unless it is set. More
-    /// closures wait in a queue. Threads that run workers are not counted.
+    /// closures wait in a queue. Threads that run workers are not counted, nor are
+    /// [those](Self::reserved_blocking_threads) that run the runtime's own work meanwhile.
     ///
     /// As many threads beside these may be blocked in tasks that have lost their worker
     /// ([`stall_threshold`](Self::stall_threshold)), at least one for each worker. A task that blocks
@@ -227,6 +232,25 @@ impl Builder {
     pub fn max_blocking_threads(&mut self, count: usize) -> &mut Self {
         assert!(count > 0, "Max blocking threads cannot be set to 0");
         self.max_blocking_threads = count;
+        self
+    }
+
+    /// How many threads there may be beside those of [`max_blocking_threads`](Self::max_blocking_threads), for
+    /// the runtime's own work: 4 unless it is set. They are started only while all others are busy, for
+    /// operations on files, look-ups of names and the standard streams, as far as these need a thread, and
+    /// end when nothing of this waits. With 0, such work waits behind the program's closures.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_current_thread()
+    ///     .max_blocking_threads(1)
+    ///     .reserved_blocking_threads(1)
+    ///     .build()
+    ///     .unwrap();
+    /// assert_eq!(runtime.block_on(runtime.spawn_blocking(|| 42)).unwrap(), 42);
+    /// ```
+    pub fn reserved_blocking_threads(&mut self, count: usize) -> &mut Self {
+        self.reserved_blocking_threads = count;
         self
     }
 
@@ -653,6 +677,7 @@ impl Builder {
     fn pool_options(&self) -> PoolOptions {
         PoolOptions {
             limit: self.max_blocking_threads,
+            reserved: self.reserved_blocking_threads,
             keep_alive: self.keep_alive,
             thread_name: self.thread_name.clone(),
             stack_size: self.stack_size,

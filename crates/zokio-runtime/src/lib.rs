@@ -42,7 +42,9 @@ mod task_builder;
 mod task_meta;
 mod thread_tag;
 
-pub use blocking::{spawn_blocking, try_spawn_blocking, try_spawn_waiting};
+pub use blocking::{
+    spawn_blocking, spawn_own, try_spawn_blocking, try_spawn_own, try_spawn_waiting,
+};
 pub use builder::Builder;
 pub use current::{
     driver_for_files, is_driver_shutdown, spawn, try_driver_for_files, worker_index,

@@ -2,19 +2,20 @@
 //! for the workers themselves.
 //!
 //! `queue.rs` decides who runs what; `door.rs` knows who is inside, and lets nobody in any more at the
-//! end; `pool.rs` has the threads.
+//! end; `reserve.rs` keeps a few threads for the runtime's own work; `pool.rs` has the threads.
 
 mod door;
 #[cfg(all(test, loom))]
 mod model;
 pub(crate) mod pool;
 mod queue;
+mod reserve;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 
 use crate::current;
 use crate::handle::Inner;
-use pool::{Job, Pool, Refused};
+use pool::{Job, Pool, Refused, Whose};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -82,12 +83,54 @@ where
     R: Send + 'static,
 {
     let inner = current::with(|services, _| current::downcast(services.clone()));
-    let (join, is_taken) = inner.pool.offer(&inner, func, SpawnMeta::new());
+    let (join, is_taken) = inner
+        .pool
+        .offer(&inner, func, SpawnMeta::new(), Whose::Users);
     if is_taken {
         Ok(join)
     } else {
         Err(zokio_driver::poll::shutdown_error())
     }
+}
+
+/// As [`try_spawn_blocking`], for the runtime's own work, which ends soon: a few threads are reserved for it
+/// ([`reserved_blocking_threads`](crate::Builder::reserved_blocking_threads)).
+///
+/// # Errors
+/// As [`try_spawn_blocking`].
+///
+/// # Panics
+/// As for [`spawn_blocking`].
+#[track_caller]
+pub fn try_spawn_own<F, R>(func: F) -> io::Result<JoinHandle<R>>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let inner = current::with(|services, _| current::downcast(services.clone()));
+    let (join, is_taken) = inner.pool.offer(&inner, func, SpawnMeta::new(), Whose::Own);
+    if is_taken {
+        Ok(join)
+    } else {
+        Err(zokio_driver::poll::shutdown_error())
+    }
+}
+
+/// As [`try_spawn_own`]. A runtime that has shut down cancels the task.
+///
+/// # Panics
+/// As for [`spawn_blocking`].
+#[track_caller]
+pub fn spawn_own<F, R>(func: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let inner = current::with(|services, _| current::downcast(services.clone()));
+    inner
+        .pool
+        .offer(&inner, func, SpawnMeta::new(), Whose::Own)
+        .0
 }
 
 /// As [`try_spawn_blocking`], for a closure that waits for others: `wait` is ended when the runtime shuts
@@ -106,7 +149,7 @@ where
 {
     let inner = current::with(|services, _| current::downcast(services.clone()));
     inner.pool.watch(wait);
-    try_spawn_blocking(func)
+    try_spawn_own(func)
 }
 
 /// A closure as the future of a task that is polled once.

@@ -13,6 +13,7 @@
 //!    that submitted it gets an error. A caller never answers for a stranger's job.
 
 use super::queue::{Next, Queue, Seat, Start, Submitted, Unserved};
+use super::reserve::Reserve;
 use super::{Blocking, HoldClock};
 use crate::handle::Inner;
 use crate::settings::Hook;
@@ -37,6 +38,8 @@ const SHARDS_MAX: usize = 8;
 /// What the builder says about threads.
 pub(crate) struct PoolOptions {
     pub(crate) limit: usize,
+    /// How many threads there may be beside those, for the runtime's own work.
+    pub(crate) reserved: usize,
     pub(crate) keep_alive: Duration,
     pub(crate) thread_name: Arc<dyn Fn() -> String + Send + Sync>,
     pub(crate) stack_size: Option<usize>,
@@ -48,9 +51,11 @@ pub(crate) struct PoolOptions {
 pub(crate) enum Job {
     /// A closure of `spawn_blocking`: cancelled at the shutdown if it has not begun.
     /// What keeps a paused clock from jumping is let go after the closure's end was announced.
-    Task(Notified, Option<HoldClock>),
+    Task(Notified, Option<HoldClock>, Whose),
     /// Part of an operation that was promised: it runs even during the shutdown, once it is queued.
     Promised(Box<dyn FnOnce() + Send>, Option<HoldClock>),
+    /// Says that jobs of the runtime's own wait in the reserve, and that the pool's threads may take them.
+    Token(Weak<Pool>),
     /// The loop of a worker: gets a thread at once, beside those that are counted.
     Worker(Box<dyn FnOnce() + Send>),
 }
@@ -58,7 +63,7 @@ pub(crate) enum Job {
 impl Job {
     fn run(self) {
         match self {
-            Self::Task(task, hold) => {
+            Self::Task(task, hold, _) => {
                 task.run();
                 drop(hold);
             }
@@ -66,13 +71,32 @@ impl Job {
                 run();
                 drop(hold);
             }
+            Self::Token(pool) => {
+                if let Some(pool) = pool.upgrade() {
+                    pool.redeem_token();
+                }
+            }
             Self::Worker(run) => run(),
         }
+    }
+
+    /// Whether it is work of the runtime's own.
+    fn is_own(&self) -> bool {
+        matches!(self, Self::Task(_, _, Whose::Own) | Self::Promised(..))
     }
 
     fn is_worker(&self) -> bool {
         matches!(self, Self::Worker(_))
     }
+}
+
+/// Whose work a closure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// The program's: it may block as long as it likes.
+    Users,
+    /// The runtime's.
+    Own,
 }
 
 /// Tasks of the pool are never woken: each is run once.
@@ -98,6 +122,7 @@ struct Roster {
 /// A pool of threads for what blocks.
 pub(crate) struct Pool {
     queue: Queue<Job>,
+    reserve: Reserve<Job>,
     options: PoolOptions,
     shard: Arc<Shard>,
     roster: Mutex<Roster>,
@@ -117,6 +142,7 @@ impl Pool {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             queue: Queue::new(cores.min(SHARDS_MAX), options.limit),
+            reserve: Reserve::new(options.reserved),
             options,
             shard: Shard::new(Arc::new(NeverWoken), 0),
             roster: Mutex::new(Roster::default()),
@@ -133,7 +159,7 @@ impl Pool {
 
     /// How many threads there are, beside those that run workers.
     pub(crate) fn threads(&self) -> usize {
-        self.queue.threads()
+        self.queue.threads() + self.reserve.threads()
     }
 
     /// How many of them have nothing to do.
@@ -143,7 +169,7 @@ impl Pool {
 
     /// How many jobs wait for a thread.
     pub(crate) fn queued(&self) -> usize {
-        self.queue.queued()
+        self.queue.queued() + self.reserve.queued()
     }
 
     /// Runs `func` on a thread of the pool. A closed pool cancels it.
@@ -161,7 +187,7 @@ impl Pool {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        self.offer(inner, func, meta).0
+        self.offer(inner, func, meta, Whose::Users).0
     }
 
     /// As [`spawn`](Self::spawn); says too whether the pool took `func`.
@@ -171,6 +197,7 @@ impl Pool {
         inner: &Inner,
         func: F,
         meta: SpawnMeta,
+        whose: Whose,
     ) -> (JoinHandle<R>, bool)
     where
         F: FnOnce() -> R + Send + 'static,
@@ -178,7 +205,7 @@ impl Pool {
     {
         let hold = HoldClock::of(inner);
         let (join, task) = self.shard.bind_untracked(Blocking::new(func), meta);
-        match self.submit(Job::Task(task, hold)) {
+        match self.submit(Job::Task(task, hold, whose)) {
             Ok(()) => (join, true),
             Err(Refused::Closed(job)) => {
                 cancel(job);
@@ -201,10 +228,90 @@ impl Pool {
     /// Gives `job` to a thread, now or later.
     pub(crate) fn submit(self: &Arc<Self>, job: Job) -> Result<(), Refused> {
         let at_once = job.is_worker();
-        match self.queue.submit(self.home(), job, at_once) {
+        let submitted = if job.is_own() && self.reserve.exists() {
+            match self.queue.submit_unless_busy(self.home(), job, at_once) {
+                Ok(submitted) => submitted,
+                Err(job) => return self.reserve(job),
+            }
+        } else {
+            self.queue.submit(self.home(), job, at_once)
+        };
+        match submitted {
             Submitted::Taken => Ok(()),
             Submitted::Closed(job) => Err(Refused::Closed(job)),
             Submitted::NeedThread(start) => self.start(start),
+        }
+    }
+
+    /// All threads are busy: leaves a job of the runtime's own to the reserve.
+    fn reserve(self: &Arc<Self>, job: Job) -> Result<(), Refused> {
+        let duties = self.reserve.push(job);
+        if duties.starts_thread && !self.start_reserved() {
+            self.reserve.not_started();
+        }
+        if !duties.passes_token || self.pass_token() {
+            return Ok(());
+        }
+        // The shutdown was faster, or there is no thread: what nobody will run comes back.
+        let mut unserved = self.reserve.token_refused().into_iter();
+        let own = unserved.next();
+        unserved.for_each(cancel);
+        match own {
+            None => Ok(()),
+            Some(job) => Err(Refused::Closed(job)),
+        }
+    }
+
+    /// Puts the token into the queue. False if nobody would find it there.
+    fn pass_token(self: &Arc<Self>) -> bool {
+        let token = Job::Token(Arc::downgrade(self));
+        match self.queue.submit(self.home(), token, false) {
+            Submitted::Taken => true,
+            Submitted::Closed(_) => false,
+            Submitted::NeedThread(start) => self.start(start).is_ok(),
+        }
+    }
+
+    /// A thread of the queue has the token: it runs a job of the reserve, or several if the queue does not
+    /// take the token back.
+    fn redeem_token(self: &Arc<Self>) {
+        loop {
+            let (job, goes_on) = self.reserve.redeem();
+            let is_passed = goes_on && self.pass_token();
+            if let Some(job) = job {
+                let _ = contain(|| job.run());
+            }
+            if !goes_on || is_passed {
+                return;
+            }
+        }
+    }
+
+    /// Starts a thread that runs jobs of the reserve until there are none.
+    fn start_reserved(self: &Arc<Self>) -> bool {
+        if !self.queue.enter_beside() {
+            return false;
+        }
+        let number = self.roster.lock().expect_thread();
+        let started = contain(|| {
+            self.spawn_for(number, |pool| {
+                pool.inside(|| {
+                    while let Some(job) = pool.reserve.next() {
+                        let _ = contain(|| job.run());
+                    }
+                });
+            })
+        });
+        match started {
+            Some(Ok(thread)) => {
+                self.roster.lock().keep_handle(number, thread);
+                true
+            }
+            _ => {
+                self.roster.lock().end(number);
+                self.queue.leave();
+                false
+            }
         }
     }
 
@@ -247,6 +354,19 @@ impl Pool {
         number: u64,
         first: Arc<Mutex<Option<Start<Job>>>>,
     ) -> io::Result<Thread<()>> {
+        self.spawn_for(number, move |pool| {
+            if let Some(start) = { first.lock().take() } {
+                pool.serve_thread(start);
+            }
+        })
+    }
+
+    /// Starts a thread for `life`, which has its place at the queue's door.
+    fn spawn_for(
+        self: &Arc<Self>,
+        number: u64,
+        life: impl FnOnce(&Arc<Self>) + Send + 'static,
+    ) -> io::Result<Thread<()>> {
         // A function that panics names nothing, and the thread gets the usual name.
         let name = contain(|| (self.options.thread_name)());
         let name = name.unwrap_or_else(|| THREAD_NAME.to_owned());
@@ -256,9 +376,7 @@ impl Pool {
         }
         let pool = self.clone();
         builder.spawn(move || {
-            if let Some(start) = { first.lock().take() } {
-                pool.serve_thread(start);
-            }
+            life(&pool);
             pool.roster.lock().end(number);
             pool.queue.leave();
         })
@@ -277,8 +395,8 @@ impl Pool {
         }
     }
 
-    /// The life of a thread.
-    fn serve_thread(self: &Arc<Self>, start: Start<Job>) {
+    /// Runs `life` on a new thread: inside of the runtime, between the hooks.
+    fn inside(self: &Arc<Self>, life: impl FnOnce()) {
         let runtime = self.runtime.get().and_then(Weak::upgrade);
         let _services = runtime.clone().map(|runtime| context::enter(runtime));
         let _clock = runtime.as_ref().map(|runtime| runtime.clock.enter());
@@ -286,6 +404,18 @@ impl Pool {
         if let Some(hook) = &self.options.on_start {
             let _ = contain(|| hook());
         }
+        life();
+        if let Some(hook) = &self.options.on_stop {
+            let _ = contain(|| hook());
+        }
+    }
+
+    /// The life of a thread.
+    fn serve_thread(self: &Arc<Self>, start: Start<Job>) {
+        self.inside(|| self.serve_queue(start));
+    }
+
+    fn serve_queue(&self, start: Start<Job>) {
         let seat = Seat::new(start.shard);
         let mut job = start.job;
         loop {
@@ -302,9 +432,6 @@ impl Pool {
                 Next::Run(next) => job = next,
                 Next::End => break,
             }
-        }
-        if let Some(hook) = &self.options.on_stop {
-            let _ = contain(|| hook());
         }
     }
 
@@ -332,9 +459,12 @@ impl Pool {
         for wait in waits.iter().flatten().filter_map(Weak::upgrade) {
             wait.interrupt();
         }
-        for job in self.queue.close(|job| !matches!(job, Job::Task(..))) {
-            cancel(job);
-        }
+        let is_promised = |job: &Job| !matches!(job, Job::Task(..));
+        self.queue.close(is_promised).into_iter().for_each(cancel);
+        self.reserve
+            .take_out(is_promised)
+            .into_iter()
+            .for_each(cancel);
     }
 
     /// Waits until every thread has ended, for `timeout` at most. Call [`close`](Self::close) first.
@@ -388,7 +518,9 @@ pub(crate) enum Refused {
 /// Ends a job that will not run. Its handle hears that it was cancelled.
 fn cancel(job: Job) {
     match job {
-        Job::Task(task, _hold) => task.shutdown(),
+        Job::Task(task, _hold, _) => task.shutdown(),
+        // Jobs that wait are cancelled on their own.
+        Job::Token(_) => {}
         // What it owns cleans up in its own drop.
         Job::Promised(run, _) | Job::Worker(run) => drop(run),
     }

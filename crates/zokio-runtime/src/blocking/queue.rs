@@ -290,21 +290,34 @@ impl<J> Queue<J> {
     /// Hands `job` to a thread, or says what the caller is to do with it. With `at_once` the limit
     /// does not hold, and the job never waits in a queue.
     pub(crate) fn submit(&self, home: usize, job: J, at_once: bool) -> Submitted<J> {
+        match self.submit_unless_busy(home, job, at_once) {
+            Ok(submitted) => submitted,
+            Err(job) => self.enqueue(home, job),
+        }
+    }
+
+    /// As [`submit`](Self::submit). The job comes back if it would have to wait in a queue.
+    pub(crate) fn submit_unless_busy(
+        &self,
+        home: usize,
+        job: J,
+        at_once: bool,
+    ) -> Result<Submitted<J>, J> {
         if self.shards[home].state.lock().closed {
-            return Submitted::Closed(job);
+            return Ok(Submitted::Closed(job));
         }
         if let Some(sleeper) = self.take_sleeper(home) {
             *sleeper.slot.lock() = Some(job);
             sleeper.unparker.unpark();
             if at_once {
                 self.uncount_thread();
-                return self.offer_room(home, None);
+                return Ok(self.offer_room(home, None));
             }
-            return Submitted::Taken;
+            return Ok(Submitted::Taken);
         }
         if at_once || self.has_room() {
             if !self.door.enter() {
-                return Submitted::Closed(job);
+                return Ok(Submitted::Closed(job));
             }
             if at_once || self.count_thread() {
                 let whose = if at_once {
@@ -312,15 +325,21 @@ impl<J> Queue<J> {
                 } else {
                     Whose::Own
                 };
-                return Submitted::NeedThread(Start {
+                return Ok(Submitted::NeedThread(Start {
                     shard: home,
                     job,
                     whose,
-                });
+                }));
             }
             self.door.leave();
         }
-        self.enqueue(home, job)
+        Err(job)
+    }
+
+    /// Takes a place for a thread that does not serve the queues. It is given back by
+    /// [`leave`](Self::leave). False if the pool closes.
+    pub(crate) fn enter_beside(&self) -> bool {
+        self.door.enter()
     }
 
     /// Every thread was busy and there were enough of them: the job waits.

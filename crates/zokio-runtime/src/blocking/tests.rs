@@ -251,3 +251,80 @@ fn user_code_that_panics_costs_no_thread_and_no_job() {
     // Returns, though the thread's last hook panics.
     drop(runtime);
 }
+
+/// With all threads busy with closures, the runtime's own work goes on: on the threads that are reserved for it,
+/// and on the others as they come free.
+#[test]
+fn the_runtimes_own_work_does_not_wait_behind_closures() {
+    let runtime = crate::Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(2)
+        .reserved_blocking_threads(2)
+        .build()
+        .unwrap();
+    let (open, is_open) = std::sync::mpsc::channel::<()>();
+    let is_open = std::sync::Arc::new(std::sync::Mutex::new(is_open));
+    for _ in 0..3 {
+        // The third one waits in the queue, in front of all that comes.
+        let is_open = is_open.clone();
+        runtime.spawn_blocking(move || {
+            let _ = is_open.lock().unwrap().recv();
+        });
+    }
+    runtime.block_on(async {
+        let own: Vec<_> = (0..100).map(|n| crate::spawn_own(move || n)).collect();
+        for (n, own) in own.into_iter().enumerate() {
+            assert_eq!(own.await.unwrap(), n);
+        }
+        // The reserved threads are busy as well: what comes then waits for whichever thread is free first.
+        let (busy, is_busy) = std::sync::mpsc::channel::<()>();
+        let is_busy = std::sync::Arc::new(std::sync::Mutex::new(is_busy));
+        let stuck = (0..2).map(|_| {
+            let is_busy = is_busy.clone();
+            crate::spawn_own(move || {
+                let _ = is_busy.lock().unwrap().recv();
+            })
+        });
+        let stuck: Vec<_> = stuck.collect();
+        let waits: Vec<_> = (0..10).map(|n| crate::spawn_own(move || n)).collect();
+        let closure = crate::spawn_blocking(|| 7);
+        drop(open);
+        for (n, own) in waits.into_iter().enumerate() {
+            assert_eq!(own.await.unwrap(), n);
+        }
+        assert_eq!(closure.await.unwrap(), 7);
+        drop(busy);
+        for own in stuck {
+            own.await.unwrap();
+        }
+    });
+    let metrics = runtime.metrics();
+    assert_eq!(metrics.blocking_queue_depth(), 0);
+}
+
+/// What was left to the reserve ends with the pool: a closure that has not begun is cancelled.
+#[test]
+fn what_waits_in_the_reserve_ends_with_the_pool() {
+    let runtime = crate::Builder::new_current_thread()
+        .max_blocking_threads(1)
+        .reserved_blocking_threads(1)
+        .build()
+        .unwrap();
+    let (open, is_open) = std::sync::mpsc::channel::<()>();
+    let is_open = std::sync::Arc::new(std::sync::Mutex::new(is_open));
+    let wait = |is_open: &std::sync::Arc<std::sync::Mutex<std::sync::mpsc::Receiver<()>>>| {
+        let is_open = is_open.clone();
+        move || {
+            let _ = is_open.lock().unwrap().recv();
+        }
+    };
+    let (left, _stuck) = runtime.block_on(async {
+        crate::spawn_blocking(wait(&is_open));
+        let stuck = crate::spawn_own(wait(&is_open));
+        (crate::spawn_own(|| ()), stuck)
+    });
+    runtime.shutdown_background();
+    drop(open);
+    let other = crate::Builder::new_current_thread().build().unwrap();
+    assert!(other.block_on(left).unwrap_err().is_cancelled());
+}

@@ -125,7 +125,7 @@ impl ReadDir {
                     let State::Idle(mut batch) = std::mem::replace(&mut self.0, State::Lost) else {
                         unreachable!("matched above")
                     };
-                    self.0 = State::Filling(zokio_runtime::spawn_blocking(move || {
+                    self.0 = State::Filling(zokio_runtime::spawn_own(move || {
                         batch.fill();
                         batch
                     }));

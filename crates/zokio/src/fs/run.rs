@@ -58,7 +58,7 @@ where
     F: FnOnce() -> io::Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    match zokio_runtime::spawn_blocking(work).await {
+    match zokio_runtime::spawn_own(work).await {
         Ok(result) => result,
         Err(_) => Err(not_run()),
     }

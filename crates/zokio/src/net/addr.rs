@@ -172,7 +172,7 @@ impl Lookup {
     fn name(
         lookup: impl FnOnce() -> io::Result<vec::IntoIter<SocketAddr>> + Send + 'static,
     ) -> Self {
-        Self::Running(zokio_runtime::spawn_blocking(lookup))
+        Self::Running(zokio_runtime::spawn_own(lookup))
     }
 }
 

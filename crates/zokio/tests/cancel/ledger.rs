@@ -88,6 +88,7 @@ impl Config {
         builder
             .io_mode(self.mode)
             .max_blocking_threads(BLOCKING_THREADS)
+            .reserved_blocking_threads(0)
             .enable_all();
         builder
     }

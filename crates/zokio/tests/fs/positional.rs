@@ -216,6 +216,7 @@ fn buffers_come_back_from_a_runtime_that_ends() {
     let runtime = Builder::new_multi_thread()
         .worker_threads(1)
         .max_blocking_threads(BLOCKING_THREADS)
+        .reserved_blocking_threads(0)
         .io_mode(IoMode::Epoll)
         .build()
         .unwrap();

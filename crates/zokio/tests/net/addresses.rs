@@ -105,6 +105,7 @@ fn what_is_no_host_with_a_port_is_an_error() {
 fn a_look_up_that_the_runtime_gives_up_is_an_error() {
     let runtime = Builder::new_current_thread()
         .max_blocking_threads(1)
+        .reserved_blocking_threads(0)
         .enable_all()
         .build()
         .unwrap();

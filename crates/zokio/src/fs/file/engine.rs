@@ -451,7 +451,7 @@ impl Engine {
 
 fn begin_seek(file: &Arc<OpenFile>, to: SeekFrom) -> JoinHandle<io::Result<u64>> {
     let file = file.clone();
-    zokio_runtime::spawn_blocking(move || seek(&file, to))
+    zokio_runtime::spawn_own(move || seek(&file, to))
 }
 
 fn seek(mut file: &StdFile, to: SeekFrom) -> io::Result<u64> {

@@ -173,7 +173,8 @@ fn a_panic_of_the_stream_is_an_error_and_the_stream_goes_on() {
 #[test]
 fn what_the_pool_did_not_begin_before_it_was_shut_down_is_an_error() {
     let mut builder = Builder::new_current_thread();
-    let runtime = builder.max_blocking_threads(1).build().unwrap();
+    builder.max_blocking_threads(1).reserved_blocking_threads(0);
+    let runtime = builder.build().unwrap();
     let (release, is_released) = mpsc::channel::<()>();
     let mut reader = Reader::new(Scripted::new([Step::Bytes(b"never")]));
     let mut writer = Writer::new(Scripted::default());

@@ -149,7 +149,7 @@ impl<T: Output> Writer<T> {
         job: impl FnOnce(&T, &[u8]) -> io::Result<()> + Send + 'static,
     ) -> io::Result<()> {
         let io = self.io.clone();
-        self.writing = Some(zokio_runtime::try_spawn_blocking(move || {
+        self.writing = Some(zokio_runtime::try_spawn_own(move || {
             let result = job(&io, &buf);
             (buf, result)
         })?);
