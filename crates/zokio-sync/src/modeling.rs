@@ -4,7 +4,7 @@
 use loom::future::block_on;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use zokio_base::sync::{Arc, UnsafeCell};
 
 /// Polls once and drops: a wait that is cancelled.
@@ -101,4 +101,23 @@ impl Drop for Value {
     fn drop(&mut self) {
         self.cell.with_mut(|_| ());
     }
+}
+
+/// Panics in `wake`: foreign code at its worst moment.
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        std::panic::panic_any("expected");
+    }
+}
+
+/// A waker that panics, without a report.
+pub(crate) fn panicking() -> Waker {
+    std::panic::set_hook(Box::new(|info| {
+        if info.payload().downcast_ref() != Some(&"expected") {
+            eprintln!("{info}");
+        }
+    }));
+    Arc::new(Panics).into()
 }

@@ -40,7 +40,7 @@ pub struct Barrier {
 
 struct State {
     arrived: usize,
-    generation: usize,
+    generation: u64,
 }
 
 impl fmt::Debug for Barrier {

@@ -11,7 +11,7 @@
 //!    `WAITING` there and wakes it), the senders are gone (the end is such a push), or, once the
 //!    receiver has closed, the last permit comes back ([`Chan::permits_returned`]).
 
-use super::core::{Popped, Pushed, Queue, relax};
+use super::core::{Popped, Pushed, Queue, SPINS_MAX};
 use super::error::TryRecvError;
 use crate::Notify;
 use crate::semaphore::core::Semaphore;
@@ -21,8 +21,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::{Context, Poll, ready};
 use zokio_base::atomic_waker::AtomicWaker;
 use zokio_base::foreign::FirstPanic;
-use zokio_base::sync::Arc;
 use zokio_base::sync::atomic::{AtomicUsize, Ordering};
+use zokio_base::sync::{Arc, hint};
 use zokio_task::coop;
 
 /// Who may push.
@@ -133,6 +133,11 @@ impl<T, G: Gate> Chan<T, G> {
         (chan, Receiving(PhantomData))
     }
 
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(super) fn queue(&self) -> &Queue<T> {
+        &self.queue
+    }
+
     // ---- Senders ----
 
     /// Pushes with a permit.
@@ -149,7 +154,7 @@ impl<T, G: Gate> Chan<T, G> {
     }
 
     #[inline]
-    fn pushed(&self, pushed: Pushed) {
+    pub(super) fn pushed(&self, pushed: Pushed) {
         if pushed == Pushed::WakeReceiver {
             self.receiver.wake();
         }
@@ -358,15 +363,37 @@ impl<T, G: Gate> Chan<T, G> {
                     return Ok(value);
                 }
                 Popped::End => return Err(TryRecvError::Disconnected),
-                // The first sender is still writing, but one behind it may be done, and its value
-                // must be found.
-                Popped::Empty if self.has_reserved(receiver) => relax(&mut spins),
+                // First, as the end of the senders may just be on its way: nothing comes before it.
                 Popped::Empty if G::is_finished(self, receiver) => {
                     return Err(TryRecvError::Disconnected);
+                }
+                // The first sender is still writing, but one behind it may be done, and its value
+                // must be found.
+                Popped::Empty if self.has_reserved(receiver) => {
+                    if spins < SPINS_MAX {
+                        spins += 1;
+                        hint::spin_loop();
+                    } else {
+                        self.sleep_until_written(receiver);
+                    }
                 }
                 Popped::Empty => return Err(TryRecvError::Empty),
             }
         }
+    }
+
+    /// Sleeps until the sender that has reserved the first slot has filled it. That sender was preempted:
+    /// a thread that went on looking might keep it off its processor.
+    #[cold]
+    fn sleep_until_written(&self, receiver: &mut Receiving) {
+        // A poll may have left a waker here: its task looks again, and finds what it finds.
+        self.receiver.wake();
+        zokio_task::block_on::block_on(std::future::poll_fn(|cx| {
+            match self.register(receiver, cx) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        }));
     }
 
     /// Takes no more.

@@ -6,8 +6,21 @@
 //! slot* (state `WAITING`), so that exactly the push that fills it wakes it, and no other.
 //!
 //! Positions count slots, and one more per block: at the last value of a lap no slot is free and
-//! the next block is being hung in, which takes its pusher a few instructions. The others spin.
+//! the next block is being hung in, which takes its pusher a few instructions. The others spin
+//! [`SPINS_MAX`] times. A pusher that was preempted meanwhile may take longer, and for ever if it is
+//! the spinning threads that keep it off its processor; so the others then sleep until it has done:
+//! (P1) the others set `LAP_WAITED` in the tail, under the mutex `lap`, if it still stands at the end
+//! of the lap, and sleep; (P2) the pusher moves the tail past the end, and if it finds the flag there,
+//! takes the mutex, clears the flag and wakes them. P1 is a swap of the word that P2 changes: if it
+//! comes first, P2 sees the flag; if it comes second, it fails, as the tail has moved.
+//! Rejected: to let the others hang in the block themselves. One that is preempted in the midst of
+//! that would reach a block that the receiver has given away since.
+//!
 //! Emptied blocks are used again: one is kept at hand.
+//!
+//! Positions have 64 bits less the flags on every target. With 32, a pusher that sleeps between its
+//! look at the tail and its swap for as long as 2^29 pushes take, some ten seconds, would find the
+//! same word and use a block that is gone.
 //!
 //! The end of the senders is a position of its own with a slot whose state is `END`.
 //!
@@ -30,8 +43,8 @@ use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use zokio_base::foreign::drop_value;
 use zokio_base::pad::CachePadded;
-use zokio_base::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
-use zokio_base::sync::{UnsafeCell, hint, thread};
+use zokio_base::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
+use zokio_base::sync::{Condvar, Mutex, UnsafeCell, hint};
 
 /// Positions per block, one of which has no slot. A power of two.
 #[cfg(not(loom))]
@@ -43,13 +56,15 @@ const LAP: usize = 4;
 const SLOTS: usize = LAP - 1;
 
 /// In the tail: the receiver takes no more.
-const RECEIVER_CLOSED: usize = 0b01;
+const RECEIVER_CLOSED: u64 = 0b01;
 /// In the tail: the last position is the end of the senders.
-const SENDERS_GONE: usize = 0b10;
+const SENDERS_GONE: u64 = 0b10;
+/// In the tail, where a lap ends: pushers sleep until the next block is there.
+const LAP_WAITED: u64 = 0b100;
 /// The tail's position stands above the flags.
-const SHIFT: u32 = 2;
+const SHIFT: u32 = 3;
 /// One position.
-const ONE: usize = 1 << SHIFT;
+const ONE: u64 = 1 << SHIFT;
 
 /// Nothing yet.
 const EMPTY: u8 = 0;
@@ -60,8 +75,12 @@ const READY: u8 = 2;
 /// No value: all senders are gone.
 const END: u8 = 3;
 
-/// How often a pusher spins before it lets other threads run.
-const SPINS_MAX: u32 = 32;
+/// How often a thread looks again for what another is a few instructions from doing, before it sleeps.
+#[cfg(not(any(loom, shuttle)))]
+pub(super) const SPINS_MAX: u32 = 128;
+/// Models sleep at once: the spins are theirs to choose.
+#[cfg(any(loom, shuttle))]
+pub(super) const SPINS_MAX: u32 = 0;
 
 struct Block<T> {
     next: AtomicPtr<Block<T>>,
@@ -98,12 +117,12 @@ impl<T> Block<T> {
 }
 
 struct Tail<T> {
-    index: AtomicUsize,
+    index: AtomicU64,
     block: AtomicPtr<Block<T>>,
 }
 
 struct Head<T> {
-    position: usize,
+    position: u64,
     block: NonNull<Block<T>>,
 }
 
@@ -113,6 +132,9 @@ pub(super) struct Queue<T> {
     head: CachePadded<HeadUnsafeCell<Head<T>>>,
     /// An empty block to be used next, or null.
     spare: AtomicPtr<Block<T>>,
+    /// Where pushers sleep at the end of a lap.
+    lap: Mutex<()>,
+    lap_ended: Condvar,
 }
 
 // SAFETY: values move through the queue from thread to thread; all else is shared under the
@@ -144,6 +166,12 @@ pub(super) enum Pushed {
     Done,
 }
 
+/// Where in its block a position is.
+#[inline]
+const fn offset(position: u64) -> usize {
+    position as usize % LAP
+}
+
 /// A position in the queue that belongs to its holder, who must fill it.
 struct Reserved<T> {
     block: NonNull<Block<T>>,
@@ -167,11 +195,13 @@ impl<T> Queue<T> {
         let block = Block::new();
         Self {
             tail: CachePadded::new(Tail {
-                index: AtomicUsize::new(0),
+                index: AtomicU64::new(0),
                 block: AtomicPtr::new(block.as_ptr()),
             }),
             head: CachePadded::new(HeadUnsafeCell::new(Head { position: 0, block })),
             spare: AtomicPtr::new(ptr::null_mut()),
+            lap: Mutex::new(()),
+            lap_ended: Condvar::new(),
         }
     }
 
@@ -203,7 +233,7 @@ impl<T> Queue<T> {
 
     /// Reserves the next position unless a flag of `respect` is set; sets the flags `set` with it.
     #[inline]
-    fn reserve(&self, respect: usize, set: usize) -> Result<Reserved<T>, Closed> {
+    fn reserve(&self, respect: u64, set: u64) -> Result<Reserved<T>, Closed> {
         let mut spins = 0;
         let mut next = None;
         // Acquire pairs with the release of whoever moved the tail: invariant 3 for the block.
@@ -212,10 +242,9 @@ impl<T> Queue<T> {
             if index & respect != 0 {
                 break Err(Closed);
             }
-            let offset = (index >> SHIFT) % LAP;
+            let offset = offset(index >> SHIFT);
             if offset == SLOTS {
-                relax(&mut spins);
-                index = self.tail.index.load(Ordering::Acquire);
+                index = self.pass_end_of_lap(&mut spins);
                 continue;
             }
             // Acquire pairs with the release in `hang_in`. It may be a later block than that of
@@ -259,9 +288,53 @@ impl<T> Queue<T> {
         unsafe { block.as_ref() }
             .next
             .store(next.as_ptr(), Ordering::Relaxed);
-        // Release pairs with the acquire in `reserve`. An addition, because flags may be set
+        // P2. Release pairs with the acquire in `reserve`. An addition, because flags may be set
         // meanwhile.
-        self.tail.index.fetch_add(ONE, Ordering::Release);
+        let before = self.tail.index.fetch_add(ONE, Ordering::Release);
+        if before & LAP_WAITED != 0 {
+            self.wake_at_end_of_lap();
+        }
+    }
+
+    /// Waits a little while another thread hangs in the next block. Returns the tail's word, which is
+    /// to be looked at again.
+    #[cold]
+    fn pass_end_of_lap(&self, spins: &mut u32) -> u64 {
+        if *spins < SPINS_MAX {
+            *spins += 1;
+            hint::spin_loop();
+            // Acquire as in `reserve`.
+            return self.tail.index.load(Ordering::Acquire);
+        }
+        let lap = self.lap.lock();
+        // Acquire as in `reserve`.
+        let index = self.tail.index.load(Ordering::Acquire);
+        if offset(index >> SHIFT) != SLOTS {
+            return index;
+        }
+        // P1. Relaxed: `hang_in` publishes nothing to the flag, and what it does we acquire below.
+        let waits = self.tail.index.compare_exchange(
+            index,
+            index | LAP_WAITED,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+        if waits.is_ok() {
+            drop(self.lap_ended.wait(lap));
+        }
+        // Acquire as in `reserve`.
+        self.tail.index.load(Ordering::Acquire)
+    }
+
+    /// P2: pushers sleep.
+    #[cold]
+    fn wake_at_end_of_lap(&self) {
+        let lap = self.lap.lock();
+        // A flag that stands for another lap by now: its pushers wake, look, and set it again.
+        // Relaxed: set and cleared under the mutex, and read with the tail's position.
+        self.tail.index.fetch_and(!LAP_WAITED, Ordering::Relaxed);
+        drop(lap);
+        self.lap_ended.notify_all();
     }
 
     fn take_block(&self) -> NonNull<Block<T>> {
@@ -301,7 +374,7 @@ impl<T> Queue<T> {
     pub(super) unsafe fn pop(&self) -> Popped<T> {
         // SAFETY: invariant 5, the caller's promise.
         let head = unsafe { &mut *self.head.get() };
-        let offset = head.position % LAP;
+        let offset = offset(head.position);
         // SAFETY: the head's block is ours until we give it away.
         let block = unsafe { head.block.as_ref() };
         // Acquire pairs with the swap in `Reserved::publish`: we see the value, and `next`.
@@ -350,7 +423,7 @@ impl<T> Queue<T> {
             let head = &*self.head.get();
             (head, head.block.as_ref())
         };
-        let state = &block.states[head.position % LAP];
+        let state = &block.states[offset(head.position)];
         // Release pairs with the swap in `Reserved::publish`: the pusher sees our waker. Acquire
         // for the case that it was faster.
         match state.compare_exchange(EMPTY, WAITING, Ordering::AcqRel, Ordering::Acquire) {
@@ -368,10 +441,10 @@ impl<T> Queue<T> {
         let head = unsafe { (*self.head.get()).position };
         // Acquire pairs with the release in `reserve`.
         let index = self.tail.index.load(Ordering::Acquire);
-        const POSITIONS: usize = usize::MAX >> SHIFT;
-        let distance = (index >> SHIFT).wrapping_sub(head) & POSITIONS;
+        const POSITIONS: u64 = u64::MAX >> SHIFT;
+        let distance = ((index >> SHIFT).wrapping_sub(head) & POSITIONS) as usize;
         // Each end of a lap on the way is no value.
-        let ends = (head % LAP + distance) / LAP;
+        let ends = (offset(head) + distance) / LAP;
         distance - ends - usize::from(index & SENDERS_GONE != 0)
     }
 
@@ -439,13 +512,61 @@ impl<T> Drop for Queue<T> {
     }
 }
 
-/// Waits a little for another thread that is a few instructions from done.
-#[inline]
-pub(super) fn relax(spins: &mut u32) {
-    if *spins < SPINS_MAX {
-        *spins += 1;
-        hint::spin_loop();
-    } else {
-        thread::yield_now();
+#[cfg(all(test, not(any(loom, shuttle))))]
+impl<T> Queue<T> {
+    /// A pusher that is preempted when it has reserved its position: the closure goes on.
+    pub(super) fn push_in_two_steps(&self) -> impl FnOnce(T) -> Pushed {
+        let reserved = self.reserve(0, 0).ok().unwrap();
+        move |value| reserved.fill(value)
+    }
+
+    /// Whether the receiver waits in the slot at the head.
+    pub(super) fn is_waited_for(&self) -> bool {
+        // SAFETY: in these tests nothing is popped meanwhile.
+        let (head, block) = unsafe {
+            let head = &*self.head.get();
+            (head, head.block.as_ref())
+        };
+        // Relaxed: asked for again until it is so.
+        block.states[offset(head.position)].load(Ordering::Relaxed) == WAITING
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pusher_sleeps_until_a_preempted_one_has_hung_in_the_next_block() {
+        let queue = Queue::new();
+        for value in 0..SLOTS - 1 {
+            let _ = queue.push(value);
+        }
+        // Preempted between the two halves of `reserve`.
+        let block = NonNull::new(queue.tail.block.load(Ordering::Acquire)).unwrap();
+        queue.tail.index.fetch_add(ONE, Ordering::AcqRel);
+        std::thread::scope(|scope| {
+            for value in [SLOTS, SLOTS + 1] {
+                let queue = &queue;
+                scope.spawn(move || queue.push(value));
+            }
+            while queue.tail.index.load(Ordering::Acquire) & LAP_WAITED == 0 {
+                std::thread::yield_now();
+            }
+            queue.hang_in(block, Block::new());
+            let last = Reserved {
+                block,
+                offset: SLOTS - 1,
+            };
+            let _ = last.fill(SLOTS - 1);
+        });
+        let mut values = Vec::new();
+        // SAFETY: this thread is the receiver.
+        while let Popped::Value(value) = unsafe { queue.pop() } {
+            values.push(value);
+        }
+        values.sort_unstable();
+        assert!(values.into_iter().eq(0..SLOTS + 2));
+        assert_eq!(queue.tail.index.load(Ordering::Acquire) & LAP_WAITED, 0);
     }
 }

@@ -747,3 +747,50 @@ fn clone_and_drop_and_receive() {
         other.join().unwrap();
     });
 }
+
+/// Senders that sleep at the end of a lap: nobody spins in models, so each that meets the end while
+/// another hangs in the next block has to be woken by it.
+#[test]
+fn senders_sleep_at_the_end_of_a_block_until_the_next_is_there() {
+    model(|| {
+        let (sender, mut receiver) = unbounded_channel();
+        for _ in 0..2 {
+            assert!(sender.send(Value::new(0)).is_ok());
+        }
+        let others = [(); 2].map(|()| {
+            let sender = sender.clone();
+            thread::spawn(move || assert!(sender.send(Value::new(1)).is_ok()))
+        });
+        assert!(sender.send(Value::new(1)).is_ok());
+        for other in others {
+            other.join().unwrap();
+        }
+        drop(sender);
+        let mut sum = 0;
+        while let Some(value) = block_on(receiver.recv()) {
+            sum += value.take();
+        }
+        assert_eq!(sum, 3);
+    });
+}
+
+/// `try_recv` sleeps where the first of two senders is still writing and the second may be done.
+#[test]
+fn try_recv_sleeps_while_the_first_sender_writes() {
+    model(|| {
+        let (sender, mut receiver) = unbounded_channel();
+        let others = [(); 2].map(|()| {
+            let sender = sender.clone();
+            thread::spawn(move || assert!(sender.send(Value::new(1)).is_ok()))
+        });
+        let mut sum = receiver.try_recv().map_or(0, Value::take);
+        for other in others {
+            other.join().unwrap();
+        }
+        drop(sender);
+        while let Ok(value) = receiver.try_recv() {
+            sum += value.take();
+        }
+        assert_eq!(sum, 2);
+    });
+}

@@ -153,6 +153,23 @@ fn a_permit_is_used_even_if_the_receivers_waker_panics() {
 }
 
 #[test]
+fn try_recv_sleeps_while_a_preempted_sender_owes_the_first_value() {
+    let (sender, mut receiver) = channel(2);
+    let chan = sender.chan();
+    let (first, second) = (sender.try_reserve().unwrap(), sender.try_reserve().unwrap());
+    let fill = chan.queue().push_in_two_steps();
+    second.send(2);
+    std::mem::forget(first);
+    let waits = thread::spawn(move || (receiver.try_recv(), receiver.try_recv()));
+    while !chan.queue().is_waited_for() {
+        thread::yield_now();
+    }
+    chan.pushed(fill(1));
+    assert_eq!(waits.join().unwrap(), (Ok(1), Ok(2)));
+    assert_eq!(sender.capacity(), 2);
+}
+
+#[test]
 fn dropping_the_receiver_fails_all_senders_and_drops_the_values() {
     let alive = Arc::new(());
     let (sender, receiver) = channel(2);

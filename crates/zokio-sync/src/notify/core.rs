@@ -2,7 +2,8 @@
 //!
 //! One word holds what a future has to know without the lock: whether somebody waits, whether a
 //! notification is stored for the next to come, and how often everybody was notified. Waiters are
-//! nodes inside of their futures, in lists behind a lock.
+//! nodes inside of their futures, in lists behind a lock. The word has 64 bits on every target: the
+//! number of rounds says in which list a node is, and must not come round while the node is there.
 //!
 //! Notifying everybody must not wake under the lock, nor let go of the lock with a list that a
 //! dropped future could not leave. So all who wait move to a second list, `draining`, in one step;
@@ -29,20 +30,20 @@ use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker};
 use zokio_base::foreign::KeptWaker;
 use zokio_base::list::{Links, List, Node};
-use zokio_base::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use zokio_base::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use zokio_base::sync::{Mutex, MutexGuard, UnsafeCell};
 use zokio_base::wake_list::WakeList;
 
 /// The word's mode: nobody waits, nothing is stored.
-const EMPTY: usize = 0;
+const EMPTY: u64 = 0;
 /// Somebody waits.
-const WAITING: usize = 1;
+const WAITING: u64 = 1;
 /// A notification is stored for the next to come.
-const STORED: usize = 2;
+const STORED: u64 = 2;
 /// The mode's bits. The number of rounds stands above them.
-const MODE: usize = 0b11;
+const MODE: u64 = 0b11;
 /// One round.
-const ROUND: usize = MODE + 1;
+const ROUND: u64 = MODE + 1;
 
 /// `Waiter::outcome`: none yet.
 const NONE: u8 = 0;
@@ -64,7 +65,7 @@ pub(crate) enum End {
 
 /// The shared side.
 pub(crate) struct NotifyCore {
-    word: AtomicUsize,
+    word: AtomicU64,
     lists: Mutex<Lists>,
     /// Whether a notification of one that finds nobody is kept for the next to come.
     stores: bool,
@@ -116,7 +117,7 @@ impl NotifyCore {
     #[cfg(not(loom))]
     pub(crate) const fn new(stores: bool) -> Self {
         Self {
-            word: AtomicUsize::new(EMPTY),
+            word: AtomicU64::new(EMPTY),
             lists: Mutex::new(Lists {
                 waiting: List::new(),
                 draining: List::new(),
@@ -129,7 +130,7 @@ impl NotifyCore {
     #[cfg(loom)]
     pub(crate) fn new(stores: bool) -> Self {
         Self {
-            word: AtomicUsize::new(EMPTY),
+            word: AtomicU64::new(EMPTY),
             lists: Mutex::new(Lists {
                 waiting: List::new(),
                 draining: List::new(),
@@ -140,7 +141,7 @@ impl NotifyCore {
 
     /// How often everybody was notified, as the word has it.
     #[inline]
-    pub(crate) fn rounds(&self) -> usize {
+    pub(crate) fn rounds(&self) -> u64 {
         // SeqCst: a caller that looks at its own condition after this must not see it older than
         // the round; pairs with the addition in `notify_all`.
         self.word.load(Ordering::SeqCst) & !MODE
@@ -274,7 +275,7 @@ enum Stage {
 /// The waiting side: what a future that waits is made of. It must be dropped through
 /// [`leave`](Self::leave).
 pub(crate) struct Ticket {
-    rounds: usize,
+    rounds: u64,
     stage: Stage,
     waiter: Waiter,
 }

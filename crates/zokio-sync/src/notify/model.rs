@@ -1,7 +1,7 @@
 //! Each pair of operations that can race.
 
 use super::*;
-use crate::modeling::with_another_waker;
+use crate::modeling::{panicking, with_another_waker};
 use loom::future::block_on;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -368,5 +368,24 @@ fn between_two_batches_one_is_notified() {
         // Kept if it came after the round, or given to one of them before it.
         poll_once(&notify);
         assert!(!poll_once(&notify));
+    });
+}
+
+/// The first batch holds a waker that panics: the second is still woken, while its waiter waits.
+#[test]
+fn a_waker_that_panics_between_two_batches_loses_no_waiter() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let bad = panicking();
+        let mut first = Box::pin(notify.clone().notified_owned());
+        let polled = first.as_mut().poll(&mut Context::from_waker(&bad));
+        assert!(polled.is_pending());
+        let mut second = Box::pin(notify.clone().notified_owned());
+        second.as_mut().enable();
+        let other = notify.clone();
+        let other = thread::spawn(move || other.notify_waiters());
+        block_on(second);
+        block_on(first);
+        other.join().unwrap();
     });
 }

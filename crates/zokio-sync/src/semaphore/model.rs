@@ -1,7 +1,7 @@
 //! Each pair of operations that can race, on the algorithm and through the API.
 
 use super::*;
-use crate::modeling::poll_once;
+use crate::modeling::{panicking, poll_once};
 use loom::future::block_on;
 use std::pin::pin;
 use std::task::Poll;
@@ -358,5 +358,28 @@ fn a_close_comes_to_a_waker_that_changes() {
         let other = thread::spawn(move || other.close());
         assert!(crate::modeling::with_another_waker(semaphore.acquire()).is_err());
         other.join().unwrap();
+    });
+}
+
+/// The first batch holds a waker that panics: the second is still woken, while a waiter of it goes, and
+/// no permit is lost.
+#[test]
+fn a_waker_that_panics_between_two_batches_loses_no_permit() {
+    model(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let bad = panicking();
+        let mut first = Box::pin(semaphore.clone().acquire_owned());
+        let polled = first
+            .as_mut()
+            .poll(&mut std::task::Context::from_waker(&bad));
+        assert!(polled.is_pending());
+        let [second, third] = [(); 2].map(|()| waiting(&semaphore));
+        let other = semaphore.clone();
+        let other = thread::spawn(move || other.add_permits(3));
+        drop(second);
+        drop(block_on(third).unwrap());
+        other.join().unwrap();
+        drop(block_on(first).unwrap());
+        assert_eq!(semaphore.available_permits(), 3);
     });
 }

@@ -15,12 +15,12 @@ use super::lock::{Lock, ReadGuard};
 use crate::notify::Notify;
 use std::fmt;
 use zokio_base::rand;
-use zokio_base::sync::atomic::{AtomicUsize, Ordering};
+use zokio_base::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// In the version: all senders are gone.
-const CLOSED: usize = 1;
+const CLOSED: u64 = 1;
 /// One change.
-const STEP: usize = 2;
+const STEP: u64 = 2;
 
 /// Receivers wait in several places, so that many of them do not meet at one lock.
 #[cfg(not(loom))]
@@ -30,7 +30,7 @@ const PLACES: usize = 1;
 
 /// A version as a receiver remembers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Version(usize);
+pub(super) struct Version(u64);
 
 impl Version {
     /// One that differs from the current one.
@@ -49,7 +49,7 @@ pub(super) struct Seen {
 /// What the halves share.
 pub(super) struct Shared<T> {
     value: Lock<T>,
-    state: AtomicUsize,
+    state: AtomicU64,
     senders: AtomicUsize,
     receivers: AtomicUsize,
     changed: [Notify; PLACES],
@@ -74,7 +74,7 @@ impl<T> Shared<T> {
     pub(super) fn new(value: T, receivers: usize) -> Self {
         Self {
             value: Lock::new(value),
-            state: AtomicUsize::new(0),
+            state: AtomicU64::new(0),
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(receivers),
             changed: std::array::from_fn(|_| Notify::new()),
