@@ -8,7 +8,7 @@
 
 mod server;
 
-use server::{LEN, Server, ask};
+use server::{Kind, LEN, Server, ask};
 use std::io::SeekFrom;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ fn build(mode: IoMode, is_multi: bool) -> Runtime {
 }
 
 /// Runs `test` in a task of each runtime, with a server of its own.
-fn on_each<F, T>(is_direct: bool, test: F)
+fn on_each<F, T>(kind: Kind, test: F)
 where
     F: Fn(Arc<Server>) -> T,
     T: Future<Output = ()> + Send + 'static,
@@ -42,7 +42,7 @@ where
         .into_iter()
         .flat_map(|mode| [(mode, false), (mode, true)])
     {
-        let Some(server) = Server::mount(is_direct) else {
+        let Some(server) = Server::mount(kind) else {
             return;
         };
         // Only threads that are started from here on see what is mounted.
@@ -89,8 +89,8 @@ async fn read_in_vain(file: &mut File) {
 
 #[test]
 fn a_read_is_given_up_and_its_file_dropped() {
-    for is_direct in [false, true] {
-        on_each(is_direct, |server| async move {
+    for kind in [Kind::Cached, Kind::Direct, Kind::Block] {
+        on_each(kind, |server| async move {
             let mut file = File::open(server.file()).await.unwrap();
             server.keep_back(&[ask::READ, ask::GETATTR, ask::FLUSH, ask::POLL, ask::LSEEK]);
             read_in_vain(&mut file).await;
@@ -103,7 +103,7 @@ fn a_read_is_given_up_and_its_file_dropped() {
 
 #[test]
 fn a_clone_reads_writes_and_seeks_while_another_read_hangs() {
-    on_each(false, |server| async move {
+    on_each(Kind::Cached, |server| async move {
         let mut file = both(&server).await;
         let mut clone = file.try_clone().await.unwrap();
         server.keep_back(&[ask::READ, ask::GETATTR, ask::FLUSH, ask::POLL, ask::LSEEK]);
@@ -123,7 +123,7 @@ fn a_clone_reads_writes_and_seeks_while_another_read_hangs() {
 /// As the last, where the clone was made by the standard library.
 #[test]
 fn a_foreign_clone_seeks_and_reads_at_offsets_while_another_read_hangs() {
-    on_each(false, |server| async move {
+    on_each(Kind::Cached, |server| async move {
         let file = std::fs::File::open(server.file()).unwrap();
         let clone = File::from_std(file.try_clone().unwrap());
         let mut second = File::from_std(file.try_clone().unwrap());
@@ -149,29 +149,31 @@ async fn both(server: &Server) -> File {
 
 #[test]
 fn a_name_is_looked_up_opened_and_asked_about() {
-    on_each(false, |server| async move {
-        let path = server.file();
-        // The name is known to the kernel from here on.
-        let file = File::open(&path).await.unwrap();
-        server.keep_back(&[ask::OPEN, ask::GETATTR, ask::FLUSH]);
-        let open = timeout(A_WHILE, File::open(&path)).await;
-        assert!(open.is_err(), "{open:?}");
-        server.keep_back(&[ask::LOOKUP]);
-        let nowhere = path.with_file_name("other");
-        assert!(timeout(A_WHILE, fs::metadata(&nowhere)).await.is_err());
-        assert!(timeout(A_WHILE, fs::read(&nowhere)).await.is_err());
-        assert!(timeout(A_WHILE, fs::try_exists(&nowhere)).await.is_err());
-        assert!(timeout(A_WHILE, fs::remove_file(&nowhere)).await.is_err());
-        // Whether the kernel knows the answer or not, nobody waits for it here.
-        let _ = timeout(A_WHILE, file.metadata()).await;
-        drop(file);
-        zokio::time::sleep(A_WHILE).await;
-    });
+    for kind in [Kind::Cached, Kind::Block] {
+        on_each(kind, |server| async move {
+            let path = server.file();
+            // The name is known to the kernel from here on.
+            let file = File::open(&path).await.unwrap();
+            server.keep_back(&[ask::OPEN, ask::GETATTR, ask::FLUSH]);
+            let open = timeout(A_WHILE, File::open(&path)).await;
+            assert!(open.is_err(), "{open:?}");
+            server.keep_back(&[ask::LOOKUP]);
+            let nowhere = path.with_file_name("other");
+            assert!(timeout(A_WHILE, fs::metadata(&nowhere)).await.is_err());
+            assert!(timeout(A_WHILE, fs::read(&nowhere)).await.is_err());
+            assert!(timeout(A_WHILE, fs::try_exists(&nowhere)).await.is_err());
+            assert!(timeout(A_WHILE, fs::remove_file(&nowhere)).await.is_err());
+            // Whether the kernel knows the answer or not, nobody waits for it here.
+            let _ = timeout(A_WHILE, file.metadata()).await;
+            drop(file);
+            zokio::time::sleep(A_WHILE).await;
+        });
+    }
 }
 
 #[test]
 fn a_file_that_was_written_is_dropped() {
-    on_each(false, |server| async move {
+    on_each(Kind::Cached, |server| async move {
         let mut file = both(&server).await;
         file.write_all(b"hello").await.unwrap();
         file.flush().await.unwrap();
@@ -191,8 +193,8 @@ fn a_file_that_was_written_is_dropped() {
 
 #[test]
 fn a_file_is_sent_to_a_socket() {
-    for is_direct in [false, true] {
-        on_each(is_direct, |server| async move {
+    for kind in [Kind::Cached, Kind::Direct, Kind::Block] {
+        on_each(kind, |server| async move {
             let file = File::open(server.file()).await.unwrap();
             let (mut near, _far) = zokio::net::UnixStream::pair().unwrap();
             server.keep_back(&[ask::READ, ask::GETATTR, ask::FLUSH, ask::POLL]);
@@ -209,7 +211,7 @@ fn a_file_is_sent_to_a_socket() {
 /// where the reads left it.
 #[test]
 fn what_was_given_up_goes_on_when_the_server_answers() {
-    on_each(true, |server| async move {
+    on_each(Kind::Direct, |server| async move {
         let mut file = File::open(server.file()).await.unwrap();
         server.keep_back(&[ask::READ, ask::POLL]);
         read_in_vain(&mut file).await;

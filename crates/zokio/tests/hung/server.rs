@@ -59,9 +59,22 @@ struct Seen {
 
 type Book = Arc<(Mutex<Seen>, Condvar)>;
 
+/// What kind of file system it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The kernel keeps what it has read.
+    Cached,
+    /// It asks each time.
+    Direct,
+    /// As `Cached`, on a disk (`fuseblk`): its device's number is that of any local file system.
+    Block,
+}
+
 /// A mounted file system.
 pub struct Server {
     dir: tempfile::TempDir,
+    /// Kept until the file system is gone.
+    _disk: Option<Disk>,
     process: Child,
     orders: Mutex<UnixStream>,
     book: Book,
@@ -69,17 +82,17 @@ pub struct Server {
 
 impl Server {
     /// Mounts one. None, with a word why, where that is not allowed.
-    pub fn mount(is_direct: bool) -> Option<Server> {
-        match Self::try_mount(is_direct) {
+    pub fn mount(kind: Kind) -> Option<Server> {
+        match Self::try_mount(kind) {
             Ok(server) => Some(server),
             Err(why) => {
-                println!("SKIPPED: no FUSE file system can be mounted here: {why}");
+                println!("SKIPPED: no FUSE file system can be mounted here ({kind:?}): {why}");
                 None
             }
         }
     }
 
-    fn try_mount(is_direct: bool) -> std::io::Result<Server> {
+    fn try_mount(kind: Kind) -> std::io::Result<Server> {
         let device = File::options().read(true).write(true).open("/dev/fuse")?;
         let dir = tempfile::tempdir()?;
         static NAMESPACE: std::sync::Once = std::sync::Once::new();
@@ -90,14 +103,28 @@ impl Server {
             "fd={},rootmode=40000,user_id=0,group_id=0",
             device.as_raw_fd()
         );
-        mount("hung", dir.path(), "fuse", 6, &options)?;
+        let disk = (kind == Kind::Block).then(Disk::new).transpose()?;
+        match &disk {
+            None => mount("hung", dir.path(), "fuse", 6, &options)?,
+            Some(disk) => {
+                let options = format!("{options},blksize=4096");
+                mount(&disk.path, dir.path(), "fuseblk", 6, &options)?;
+            }
+        }
         let (orders, near) = UnixStream::pair()?;
         let inherited = [near.as_raw_fd(), device.as_raw_fd()];
         let mut command = Command::new(std::env::current_exe()?);
         command
             .args(["--exact", "serve", "--ignored", "--nocapture"])
             .env(DEVICE, format!("{} {}", inherited[0], inherited[1]))
-            .env(KIND, if is_direct { "direct" } else { "cached" })
+            .env(
+                KIND,
+                if kind == Kind::Direct {
+                    "direct"
+                } else {
+                    "cached"
+                },
+            )
             .stdout(std::process::Stdio::null());
         // SAFETY: the closure only sets flags of its own process's descriptors.
         unsafe {
@@ -114,6 +141,7 @@ impl Server {
         std::thread::spawn(move || take_note(&noted, news));
         Ok(Server {
             dir,
+            _disk: disk,
             process,
             orders: Mutex::new(orders),
             book,
@@ -187,6 +215,51 @@ impl Drop for Server {
         let path = CString::new(self.dir.path().to_str().unwrap()).unwrap();
         // SAFETY: a terminated path.
         unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH) };
+    }
+}
+
+/// A file as a disk.
+struct Disk {
+    path: String,
+    device: File,
+}
+
+impl Disk {
+    fn new() -> std::io::Result<Self> {
+        const GET_FREE: u64 = 0x4c82;
+        const SET_FD: u64 = 0x4c00;
+
+        let control = File::options()
+            .read(true)
+            .write(true)
+            .open("/dev/loop-control")?;
+        let backing = tempfile::tempfile()?;
+        backing.set_len(1 << 20)?;
+        // Another test may be faster to take the one that is free.
+        for _ in 0..100 {
+            // SAFETY: asks for a number.
+            let number = unsafe { libc::ioctl(control.as_raw_fd(), GET_FREE as _) };
+            if number < 0 {
+                break;
+            }
+            let path = format!("/dev/loop{number}");
+            let device = File::options().read(true).write(true).open(&path)?;
+            // SAFETY: hands over an open descriptor's number.
+            let set = unsafe { libc::ioctl(device.as_raw_fd(), SET_FD as _, backing.as_raw_fd()) };
+            if set == 0 {
+                return Ok(Self { path, device });
+            }
+        }
+        Err(std::io::Error::last_os_error())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        const CLEAR_FD: u64 = 0x4c01;
+
+        // SAFETY: takes no memory. In use, it is cleared by the last user.
+        unsafe { libc::ioctl(self.device.as_raw_fd(), CLEAR_FD as _) };
     }
 }
 
