@@ -314,7 +314,7 @@ pub fn defer(waker: &Waker) {
         }
         Ok(None) | Err(_) => {}
     }
-    waker.wake_by_ref();
+    foreign::wake_by_ref(waker);
 }
 
 /// Whether wakers are waiting for [`take_deferred`].

@@ -244,13 +244,21 @@ impl Finisher {
     /// The last completion has come with `result` and `flags`. Returns whom to wake.
     pub(crate) fn complete(self, result: i32, flags: u32) -> Option<Waker> {
         // SAFETY: this is the one finisher, and it is gone after this.
-        unsafe { self.0.complete(result, flags) }
+        self.end(|flying| unsafe { flying.complete(result, flags) })
     }
 
     /// The kernel did not take the request: it runs elsewhere, or not at all if nobody waits.
     pub(crate) fn refuse(self) -> Option<Waker> {
         // SAFETY: this is the one finisher, and it is gone after this.
-        unsafe { self.0.refuse() }
+        self.end(|flying| unsafe { flying.refuse() })
+    }
+
+    /// Finishes. An operation that nobody waits for is dropped here with its buffer, whose destructor
+    /// may be a user's (`Bytes::from_owner`): its panic is contained.
+    fn end(self, finish: impl FnOnce(&dyn Flying) -> Option<Waker>) -> Option<Waker> {
+        let waker = foreign::contain(|| finish(&*self.0)).flatten();
+        foreign::drop_value(self.0);
+        waker
     }
 
     /// The driver gives up waiting. The operation is leaked (invariant 2).
@@ -403,8 +411,13 @@ impl<O: Backends> Drop for Op<O> {
         // SAFETY: this future is the one waiter, and this is its last call.
         match unsafe { shared.flight.transition_to_orphaned() } {
             AfterOrphan::Dispose(Some(outcome)) => {
-                // SAFETY: the outcome put us in charge.
-                unsafe { shared.settle_orphan(outcome) };
+                // The finisher would have dropped it, had it come later: contained as there.
+                let settle = || {
+                    // SAFETY: the outcome put us in charge.
+                    unsafe { shared.settle_orphan(outcome) };
+                };
+                let _ = foreign::contain(settle);
+                foreign::drop_value(shared);
             }
             AfterOrphan::Dispose(None) => {}
             AfterOrphan::HandedOver => {
