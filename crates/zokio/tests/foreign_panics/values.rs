@@ -5,7 +5,7 @@
 
 use crate::support::{Host, Table, Value, fall, falls, hide_expected, ignore, until};
 use std::cell::Cell;
-use std::future::pending;
+use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -225,7 +225,7 @@ fn values_of_tasks() {
         site("a future that is ready, and its output", Handle, &|maker| {
             /// Ready at once, with a value of its own left.
             struct Both(Option<Value>, #[allow(dead_code)] Value);
-            impl std::future::Future for Both {
+            impl Future for Both {
                 type Output = Option<Value>;
                 fn poll(
                     mut self: std::pin::Pin<&mut Self>,
@@ -333,6 +333,32 @@ fn values_of_blocking_calls_and_wrappers() {
                 heard
             },
         );
+        site(
+            "File: buffers of writes that are given up",
+            Nobody,
+            &|maker| {
+                /// The owner of a buffer's bytes.
+                struct Owner([u8; 64], #[allow(dead_code)] Value);
+                impl AsRef<[u8]> for Owner {
+                    fn as_ref(&self) -> &[u8] {
+                        &self.0
+                    }
+                }
+                let file = tempfile::tempfile().unwrap();
+                let file = zokio::fs::File::from_std(file);
+                let _entered = host.runtime().enter();
+                for offset in 0..100 {
+                    let owner = Owner([7; 64], maker.value());
+                    let bytes = bytes::Bytes::from_owner(owner);
+                    let mut write = Box::pin(async { file.write_at(bytes, offset).await });
+                    let mut cx = Context::from_waker(Waker::noop());
+                    // Where it is done at once, the buffer comes back and is the caller's.
+                    let _ = falls(|| ignore(write.as_mut().poll(&mut cx)));
+                    assert!(!falls(|| drop(write)), "the driver has the buffer");
+                }
+                Nobody
+            },
+        );
         site("timeout: what it gives up", Caller, &|maker| {
             let value = maker.value();
             caller(|| {
@@ -350,10 +376,7 @@ fn values_of_blocking_calls_and_wrappers() {
             let value = maker.value();
             caller(|| {
                 let mut scope = pin!(LOCAL.scope(value, pending::<()>()));
-                let polled = std::future::Future::poll(
-                    scope.as_mut(),
-                    &mut Context::from_waker(Waker::noop()),
-                );
+                let polled = scope.as_mut().poll(&mut Context::from_waker(Waker::noop()));
                 assert!(polled.is_pending());
             })
         });
