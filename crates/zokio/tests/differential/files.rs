@@ -251,7 +251,11 @@ macro_rules! world {
                         let written = file.write_all(&bytes(len, begin)) $($await)*;
                         // What could not be written is told at the latest here.
                         let flushed = file.flush() $($await)*;
-                        Seen::unit(written.and(flushed))
+                        let result = written.and(flushed);
+                        if result.is_err() {
+                            leave_rest(file) $($await)*;
+                        }
+                        Seen::unit(result)
                     }
                     Step::WriteVectored(_, a, b) => {
                         let (a, b) = (bytes(a, 1), bytes(b, 100));
@@ -264,7 +268,11 @@ macro_rules! world {
                             written = file.write_all(&rest) $($await)* .map(|()| 0);
                         }
                         let flushed = file.flush() $($await)*;
-                        Seen::unit(written.and(flushed))
+                        let result = written.and(flushed);
+                        if result.is_err() {
+                            leave_rest(file) $($await)*;
+                        }
+                        Seen::unit(result)
                     }
                     Step::Seek(_, whence, by) => {
                         let to = match whence {
@@ -370,6 +378,9 @@ mod plain {
         file
     }
 
+    /// What was not written is forgotten.
+    fn leave_rest(_file: &mut File) {}
+
     fn try_exists(path: PathBuf) -> io::Result<bool> {
         path.try_exists()
     }
@@ -398,6 +409,11 @@ mod ours {
 
     async fn renewed(file: File) -> File {
         File::from_std(file.into_std().await)
+    }
+
+    /// What was not written is kept until the position leaves it.
+    async fn leave_rest(file: &mut File) {
+        let _ = file.stream_position().await;
     }
 
     async fn list(path: &Path) -> io::Result<Vec<(String, bool)>> {

@@ -302,10 +302,17 @@ fn a_write_that_failed_is_reported_until_its_bytes_are_there() {
         full_error(file.flush().await.unwrap_err());
         full_error(file.sync_all().await.unwrap_err());
         full_error(file.sync_data().await.unwrap_err());
-        full_error(file.set_len(1).await.unwrap_err());
         full_error(file.write(b"two").await.unwrap_err());
         full_error(file.shutdown().await.unwrap_err());
         file.rewind().await.unwrap();
+        file.flush().await.unwrap();
+        assert_eq!(file.write(b"one").await.unwrap(), 3);
+        full_error(file.set_len(1).await.unwrap_err());
+        // Told, it takes over. The device has no length to set.
+        assert_ne!(
+            file.set_len(1).await.unwrap_err().kind(),
+            ErrorKind::StorageFull
+        );
         file.flush().await.unwrap();
 
         assert_eq!(file.write(b"one").await.unwrap(), 3);
@@ -321,6 +328,27 @@ fn a_write_that_failed_is_reported_until_its_bytes_are_there() {
         assert_eq!(file.write_vectored(&bufs).await.unwrap(), 2);
         full_error(file.write_vectored(&bufs).await.unwrap_err());
         full_error(file.flush().await.unwrap_err());
+    });
+}
+
+/// A file that is not open for writing has no bytes to come: its error is told once.
+#[test]
+fn a_write_that_is_refused_is_reported_once() {
+    on_each(configs(), "refused write", |_| async {
+        for dir in places() {
+            let path = dir.path().join("file");
+            std::fs::write(&path, "content").unwrap();
+            let mut file = File::open(&path).await.unwrap();
+            let written = match file.write_all(b"no").await {
+                Ok(()) => file.flush().await,
+                Err(error) => Err(error),
+            };
+            assert_eq!(written.unwrap_err().raw_os_error(), Some(libc::EBADF));
+            file.flush().await.unwrap();
+            file.sync_all().await.unwrap();
+            let error = file.set_len(1).await.unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
+        }
     });
 }
 

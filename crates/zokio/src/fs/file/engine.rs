@@ -19,6 +19,8 @@
 //!    length) tells the error; each one after it tries the rest again first, and succeeds only if that does.
 //!    So nothing is written behind a gap, and no success is reported for bytes that are gone. Reading or
 //!    seeking moves the position away from where the rest belongs, and drops it; the error stays to be told.
+//!    A change of the length drops it as well, once the error was told.
+//!    A file that takes no write at all has no rest: its error is told once.
 //! 3. Two operations at the position are never under way together: not here, and, where others may share
 //!    the position, not on the ring, which does not lock it.
 //! 4. The calling thread takes the position's lock only if nobody else can hold it for long: a clone that
@@ -229,8 +231,8 @@ impl Engine {
             Ok(_) => self.give_back_buf(sent.buf.unwrap_or_default()),
             Err(error) => {
                 self.failed = Some(Failed {
+                    rest: sent.buf.filter(|_| may_succeed_later(&error)),
                     untold: Some(error),
-                    rest: sent.buf,
                     done: sent.end,
                 });
             }
@@ -269,6 +271,29 @@ impl Engine {
             if let Some(rest) = rest {
                 self.begin_write(file, rest, done);
             }
+        }
+    }
+
+    /// Waits until nothing is under way, and tells an error that nobody was told. What is left of a write
+    /// whose error was told is given up: the caller changes what it belongs to, as a program does that makes
+    /// room after a write that did not fit.
+    pub(super) fn poll_taken_over(
+        &mut self,
+        file: &Arc<OpenFile>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.poll_settled(file, cx));
+        match self.failed.take() {
+            Some(Failed {
+                untold: Some(error),
+                rest,
+                done,
+            }) => {
+                let untold = None;
+                self.failed = Some(Failed { untold, rest, done });
+                Poll::Ready(Err(error))
+            }
+            _ => Poll::Ready(Ok(())),
         }
     }
 
@@ -447,6 +472,16 @@ impl Engine {
             _ => Poll::Ready(Ok(self.position)),
         }
     }
+}
+
+/// Whether a write that has failed so may succeed when it is tried again. One to a file that is not open for
+/// writing, or that nobody reads any more, fails for ever, and no other can succeed behind it.
+fn may_succeed_later(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let is_refused = matches!(error.raw_os_error(), Some(libc::EBADF | libc::EINVAL));
+    #[cfg(not(unix))]
+    let is_refused = error.kind() == io::ErrorKind::PermissionDenied;
+    !is_refused && error.kind() != io::ErrorKind::BrokenPipe
 }
 
 fn begin_seek(file: &Arc<OpenFile>, to: SeekFrom) -> JoinHandle<io::Result<u64>> {

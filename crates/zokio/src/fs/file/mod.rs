@@ -31,7 +31,8 @@ const MAX_BUF_SIZE: usize = 2 * 1024 * 1024;
 /// of the next call that promises something: a write, a flush, a shutdown, [`sync_all`](Self::sync_all),
 /// [`sync_data`](Self::sync_data) or [`set_len`](Self::set_len). What was not written is kept, and each
 /// such call after that tries it again first: none of them succeeds before it is written, and nothing is
-/// written behind it. A read or a seek leaves it. So [`flush`](zokio_io::AsyncWriteExt::flush) before the
+/// written behind it. A read, a seek or a `set_len` after the error leaves it, and a file that is not open
+/// for writing has none. So [`flush`](zokio_io::AsyncWriteExt::flush) before the
 /// file is dropped: dropping it waits for nothing and reports nothing.
 ///
 /// Dropped, a file is closed at once, or as soon as what is under way is over. Closing a file of a server,
@@ -179,7 +180,8 @@ impl File {
     /// # Panics
     /// Outside of a runtime.
     pub async fn set_len(&self, size: u64) -> io::Result<()> {
-        let mut engine = self.promised().await?;
+        let mut engine = self.engine.lock().await;
+        std::future::poll_fn(|cx| engine.poll_taken_over(&self.std, cx)).await?;
         // What was read ahead may not be there any more.
         std::future::poll_fn(|cx| engine.poll_given_back(&self.std, cx)).await?;
         let std = self.std.clone();
