@@ -42,7 +42,9 @@ where
     }
     wake_deferred();
     let _away = Away::new();
-    let _worker = context::leave_worker();
+    // SAFETY: this is a call within a poll of the worker, if there is one, which the worker's own guard
+    // outlives; the guard here ends with the call.
+    let _worker = unsafe { context::leave_worker() };
     let _region = context::leave_runtime();
     coop::with_budget(Budget::unlimited(), f)
 }

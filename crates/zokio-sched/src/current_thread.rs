@@ -8,6 +8,7 @@
 //!
 //! The root future is polled when it was woken, between rounds: a round ends when the driver was
 //! polled, which is after `driver_interval` tasks or when none is ready.
+#![allow(unsafe_code)]
 
 use crate::policy::Policy;
 use crate::scheduler::Scheduler;
@@ -202,7 +203,8 @@ fn drive<P: Park + Send + 'static, Q: Policy, F: Future>(
     cx: &mut Context<'_>,
 ) -> Option<F::Output> {
     let _rng = rand::enter(worker.split_random());
-    let _entered = worker.enter();
+    // SAFETY: the guard is dropped before the worker, which stays on this thread.
+    let _entered = unsafe { worker.enter() };
     root.set_driving(true);
     loop {
         if root.take_woken() {
@@ -248,7 +250,8 @@ fn drive_until_idle<P: Park + Send + 'static, Q: Policy>(
     mut worker: Worker<P, Q>,
 ) -> Option<Instant> {
     let _rng = rand::enter(worker.split_random());
-    let _entered = worker.enter();
+    // SAFETY: the guard is dropped before the worker, which stays on this thread.
+    let _entered = unsafe { worker.enter() };
     if worker.has_failed() {
         return None;
     }

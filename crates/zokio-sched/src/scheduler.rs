@@ -283,7 +283,8 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
         }
         for index in 0..self.workers() {
             if let Some(mut worker) = Worker::claim(self, index) {
-                let _entered = worker.enter();
+                // SAFETY: the guard is dropped before the worker, which stays on this thread.
+                let _entered = unsafe { worker.enter() };
                 while !matches!(
                     worker.step(),
                     crate::worker::Step::Shutdown | crate::worker::Step::Lost

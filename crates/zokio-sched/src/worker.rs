@@ -145,14 +145,21 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
     }
 
     /// Marks the calling thread as the one that runs this worker. [`step`](Self::step) and
-    /// [`park`](Self::park) need it. The guard must be dropped before the worker.
-    pub fn enter(&self) -> Entered {
+    /// [`park`](Self::park) need it.
+    ///
+    /// # Safety
+    /// The guard is dropped on this thread, before the worker is dropped, stepped by another thread or
+    /// moved to one, and in the reverse order of other guards of the context: wakes and spawns on this
+    /// thread follow a pointer to the worker's state, and take its core for theirs.
+    pub unsafe fn enter(&self) -> Entered {
         let region = context::enter_runtime(self.scheduler.is_multi_thread());
-        let worker = context::enter_worker(context::Worker {
+        let worker = context::Worker {
             scheduler: self.shared().address(),
             local: std::ptr::from_ref::<Local>(&self.local).cast(),
             index: self.index as u32,
-        });
+        };
+        // SAFETY: `local` is boxed, and stays as long as the worker; the rest is the caller's.
+        let worker = unsafe { context::enter_worker(worker) };
         Entered {
             _worker: worker,
             _region: region,
@@ -162,7 +169,8 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
     /// Runs the worker on this thread until it ends.
     pub fn run(mut self) {
         let _rng = rand::enter(self.split_random());
-        let _entered = self.enter();
+        // SAFETY: the guard is dropped before `self`, at the end of this call.
+        let _entered = unsafe { self.enter() };
         let index = self.index;
         foreign::contain(|| self.shared().policy.on_worker_start(index));
         loop {

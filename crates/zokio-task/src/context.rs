@@ -16,6 +16,11 @@
 //!
 //! The whole context can be taken away and put back ([`swap`]), so that a simulation can run many
 //! workers of many runtimes on one thread, a step at a time.
+//!
+//! Invariant: the worker of the context points at state that is alive. Whoever [enters](enter_worker) a
+//! worker, takes it off for a while or swaps contexts answers for that, which is why these functions are
+//! `unsafe`: a scheduler follows the pointer in every wake and every spawn.
+#![allow(unsafe_code)]
 
 use crate::coop::Budget;
 use crate::id::Id;
@@ -240,7 +245,13 @@ impl Drop for RegionGuard {
 
 /// Makes `worker` the loop that runs on this thread until the guard is dropped. Deferred wakers
 /// are collected from here on.
-pub fn enter_worker(worker: Worker) -> WorkerGuard {
+///
+/// # Safety
+/// - The scheduler at `worker.scheduler` may use `worker.local` on this thread, as what it takes it for,
+///   until the guard is dropped; it is dropped on this thread by its type.
+/// - The guards of a thread, of this function and of [`leave_worker`], are dropped in the reverse order
+///   of their making. (One that is forgotten stands for the rest of the thread's life.)
+pub unsafe fn enter_worker(worker: Worker) -> WorkerGuard {
     CONTEXT.with(|context| WorkerGuard {
         worker: context.worker.replace(Some(worker)),
         deferred: context.deferred.borrow_mut().replace(Vec::new()),
@@ -250,7 +261,10 @@ pub fn enter_worker(worker: Worker) -> WorkerGuard {
 
 /// Takes the loop off this thread until the guard is dropped: what it drove was handed over, and
 /// nobody polls a driver here, so that wakers are not deferred.
-pub fn leave_worker() -> WorkerGuard {
+///
+/// # Safety
+/// As for [`enter_worker`]: the guard brings the loop back, which must still be there by then.
+pub unsafe fn leave_worker() -> WorkerGuard {
     CONTEXT.with(|context| WorkerGuard {
         worker: context.worker.take(),
         deferred: context.deferred.borrow_mut().take(),
@@ -474,7 +488,11 @@ impl fmt::Debug for Saved {
 }
 
 /// Puts `saved` in the place of the thread's context and returns the former one.
-pub fn swap(saved: Saved) -> Saved {
+///
+/// # Safety
+/// If `saved` has a worker, its guard has not been dropped, and is not while the worker is swapped out:
+/// what [`enter_worker`] asks for holds for each thread that the context is put on.
+pub unsafe fn swap(saved: Saved) -> Saved {
     CONTEXT.with(|context| Saved {
         services: std::mem::replace(&mut *context.services.borrow_mut(), saved.services),
         depth: context.depth.replace(saved.depth),
@@ -586,7 +604,8 @@ mod tests {
         let waker = Waker::from(count.clone());
         defer(&waker);
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
-        let guard = enter_worker(here());
+        // SAFETY: nobody follows the pointers, here and below.
+        let guard = unsafe { enter_worker(here()) };
         assert_eq!(worker().unwrap().index, 3);
         defer(&waker);
         defer(&waker);
@@ -628,7 +647,8 @@ mod tests {
 
     #[test]
     fn a_waker_is_cloned_while_nothing_is_borrowed() {
-        let guard = enter_worker(here());
+        // SAFETY: nobody follows the pointers.
+        let guard = unsafe { enter_worker(here()) };
         defer(&yields_when_cloned::waker());
         let mut taken = Vec::new();
         take_deferred(&mut taken);
@@ -638,12 +658,15 @@ mod tests {
 
     #[test]
     fn the_whole_context_can_be_swapped() {
-        let guard = enter_worker(here());
+        // SAFETY: nobody follows the pointers, here and below.
+        let guard = unsafe { enter_worker(here()) };
         let task = enter_task(Some(Id::next()));
-        let saved = swap(Saved::default());
+        // SAFETY: as above.
+        let saved = unsafe { swap(Saved::default()) };
         assert!(worker().is_none());
         assert!(super::task().is_none());
-        swap(saved);
+        // SAFETY: as above; the guard is alive.
+        unsafe { swap(saved) };
         assert_eq!(worker(), Some(here()));
         assert!(super::task().is_some());
         drop(task);

@@ -93,11 +93,14 @@ impl Runtime {
             .lock()
             .unwrap_or_else(|poison| poison.into_inner());
         let _entered = self.enter();
-        let _worker = context::enter_worker(Worker {
+        let worker = Worker {
             scheduler: std::ptr::null(),
             local: std::ptr::null(),
             index: 0,
-        });
+        };
+        // SAFETY: there is no scheduler that would follow the pointers, and the guard ends with this call.
+        #[allow(unsafe_code)]
+        let _worker = unsafe { context::enter_worker(worker) };
         let root = Arc::new(Root {
             woken: AtomicBool::new(true),
             unparker: parker.unparker(),

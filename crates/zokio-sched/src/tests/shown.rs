@@ -1,4 +1,5 @@
 //! What schedulers show of themselves, and what a policy that says nothing comes to.
+#![allow(unsafe_code)]
 
 use super::support::*;
 use crate::{Containment, DefaultPolicy, Policy, Scheduler, Step, Worker, sys};
@@ -34,7 +35,8 @@ fn a_scheduler_shows_who_holds_what_and_how_much_waits() {
     shows(&sched.spawner(), "Spawner", &["alive: 1"]);
     let mut worker = Worker::claim(&sched, 0).unwrap();
     shows(&worker, "Worker", &["index: 0", "ended: None"]);
-    let entered = worker.enter();
+    // SAFETY: the guard is dropped before the worker, on this thread.
+    let entered = unsafe { worker.enter() };
     while !matches!(worker.step(), Step::Idle { .. }) {}
     shows(&sched, "Scheduler", &["Inbox { len: 0 }"]);
     sched.begin_shutdown();
@@ -52,7 +54,8 @@ fn a_scheduler_shows_who_holds_what_and_how_much_waits() {
 fn who_has_something_to_do_does_not_wait() {
     let sched = Sched::current_thread(Still::new(), Settings::default());
     let mut worker = Worker::claim(&sched, 0).unwrap();
-    let entered = worker.enter();
+    // SAFETY: the guard is dropped before the worker, on this thread.
+    let entered = unsafe { worker.enter() };
     let task = spawn(&sched, async {});
     while !matches!(worker.step(), Step::Ran(_)) {}
     // It would wait for ever: nobody wakes it.

@@ -1,4 +1,5 @@
 //! Stepping: many virtual workers on one thread, a seed that decides everything.
+#![allow(unsafe_code)]
 
 use super::support::*;
 use crate::{Step, Worker};
@@ -8,6 +9,12 @@ use zokio_base::rand::{self, Rng};
 use zokio_task::context::{self, Saved};
 
 const WORKERS: usize = 3;
+
+/// Changes the context of this thread, on which everything here happens.
+fn swap(saved: Saved) -> Saved {
+    // SAFETY: each context is put on with its worker alive, and its guard is dropped within it.
+    unsafe { context::swap(saved) }
+}
 
 /// What happened, with tasks numbered in the order in which they were first seen: their ids differ
 /// between two runs in one process.
@@ -27,12 +34,13 @@ fn trace(seed: u64) -> (Vec<(usize, String)>, usize) {
         .map(|index| Worker::claim(&sched, index).unwrap())
         .collect();
     // Each worker has a context of its own, which is put on before its step and off after it.
-    let outside = context::swap(Saved::default());
+    let outside = swap(Saved::default());
     let mut contexts: Vec<_> = workers
         .iter()
         .map(|worker| {
-            let entered = worker.enter();
-            (Some(context::swap(Saved::default())), entered)
+            // SAFETY: the guard is dropped before the worker, in a context of its own.
+            let entered = unsafe { worker.enter() };
+            (Some(swap(Saved::default())), entered)
         })
         .collect();
     let ran = Arc::new(AtomicUsize::new(0));
@@ -43,21 +51,21 @@ fn trace(seed: u64) -> (Vec<(usize, String)>, usize) {
     while !(idle.iter().all(|idle| *idle) && sched.spawner().alive() == 0) {
         let chosen = chooser.below(WORKERS as u32) as usize;
         let saved = contexts[chosen].0.take().unwrap_or_default();
-        drop(context::swap(saved));
+        drop(swap(saved));
         let step = workers[chosen].step();
-        contexts[chosen].0 = Some(context::swap(Saved::default()));
+        contexts[chosen].0 = Some(swap(Saved::default()));
         idle[chosen] = matches!(step, Step::Idle { .. });
         trace.push((chosen, describe(step, &mut names)));
         assert!(trace.len() < 1_000_000, "this should have ended by now");
     }
     sched.begin_shutdown();
     for (worker, (saved, entered)) in workers.iter_mut().zip(contexts) {
-        drop(context::swap(saved.unwrap_or_default()));
+        drop(swap(saved.unwrap_or_default()));
         while !matches!(worker.step(), Step::Shutdown) {}
         drop(entered);
-        context::swap(Saved::default());
+        swap(Saved::default());
     }
-    drop(context::swap(outside));
+    drop(swap(outside));
     assert!(sched.wait_shutdown(None));
     (trace, ran.load(Ordering::Relaxed))
 }
