@@ -1,9 +1,10 @@
 //! The local run queue: a fixed ring with one owner and any number of thieves.
 //!
 //! The owner pushes at the tail and pops at the head; thieves take half of what is there from the
-//! head. `head` and `tail` count up for good (they wrap with the machine word), so a value of
-//! `head` names one state of the ring, and a compare-exchange on it cannot mistake a later state
-//! for an earlier one.
+//! head. `head` and `tail` count up for good, with 64 bits on every machine: at a task in a nanosecond
+//! they would wrap after 584 years. So a value of `head` names one state of the ring, and a
+//! compare-exchange on it cannot mistake a later state for an earlier one. (With 32 bits a thief that
+//! is preempted for some minutes could claim what it has not copied.)
 //!
 //! Slots are atomic words. A thief copies what it wants *before* it claims it; if the claim fails
 //! the copies are worth nothing and are forgotten. So a slot may be read and written at the same
@@ -32,7 +33,7 @@ use std::marker::PhantomData;
 use std::ptr::{NonNull, null_mut};
 use zokio_base::pad::CachePadded;
 use zokio_base::sync::Arc;
-use zokio_base::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use zokio_base::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 /// How many items a ring holds. Models shrink it, so that it wraps around within a few steps.
 pub(crate) const RING_LEN: usize = if cfg!(any(loom, shuttle)) { 4 } else { 256 };
@@ -42,14 +43,15 @@ pub(crate) const RING_LEN: usize = if cfg!(any(loom, shuttle)) { 4 } else { 256 
 const STEAL_TRIES_MAX: usize = 4;
 
 struct Ring<T> {
-    head: CachePadded<AtomicUsize>,
-    tail: CachePadded<AtomicUsize>,
+    head: CachePadded<AtomicU64>,
+    tail: CachePadded<AtomicU64>,
     slots: Box<[AtomicPtr<T>]>,
 }
 
 impl<T> Ring<T> {
-    fn slot(&self, at: usize) -> &AtomicPtr<T> {
-        &self.slots[at & (RING_LEN - 1)]
+    fn slot(&self, at: u64) -> &AtomicPtr<T> {
+        // The low bits are all that is wanted.
+        &self.slots[at as usize & (RING_LEN - 1)]
     }
 
     fn len(&self) -> usize {
@@ -57,7 +59,7 @@ impl<T> Ring<T> {
         // the tail is not older than the head. It may be newer by more than the ring is long.
         let head = self.head.load(Ordering::Acquire);
         let tail = self.tail.load(Ordering::Acquire);
-        tail.wrapping_sub(head).min(RING_LEN)
+        tail.wrapping_sub(head).min(RING_LEN as u64) as usize
     }
 }
 
@@ -88,8 +90,8 @@ impl<T> fmt::Debug for Stealer<T> {
 pub(crate) fn ring<T>() -> (Owner<T>, Stealer<T>) {
     const { assert!(RING_LEN.is_power_of_two()) };
     let ring = Arc::new(Ring {
-        head: CachePadded::new(AtomicUsize::new(0)),
-        tail: CachePadded::new(AtomicUsize::new(0)),
+        head: CachePadded::new(AtomicU64::new(0)),
+        tail: CachePadded::new(AtomicU64::new(0)),
         slots: (0..RING_LEN).map(|_| AtomicPtr::new(null_mut())).collect(),
     });
     let owner = Owner {
@@ -107,7 +109,7 @@ impl<T> Owner<T> {
         let tail = self.ring.tail.load(Ordering::Relaxed);
         // Acquire pairs with the release of each claim: the thief has copied the slot by now.
         let head = self.ring.head.load(Ordering::Acquire);
-        if tail.wrapping_sub(head) >= RING_LEN {
+        if tail.wrapping_sub(head) >= RING_LEN as u64 {
             return Err(item);
         }
         // Relaxed: published by the store of the tail.
@@ -184,11 +186,11 @@ impl<T> Stealer<T> {
             if len == 0 || room == 0 {
                 return 0;
             }
-            if len > RING_LEN {
+            if len > RING_LEN as u64 {
                 // The head is out of date by more than a round.
                 continue;
             }
-            let take = (len - len / 2).min(room);
+            let take = (len - len / 2).min(room as u64);
             // Relaxed: only the owner of `into`, which is the caller, stores its tail.
             let end = into.ring.tail.load(Ordering::Relaxed);
             for offset in 0..take {
@@ -210,7 +212,7 @@ impl<T> Stealer<T> {
                 into.ring
                     .tail
                     .store(end.wrapping_add(take), Ordering::Release);
-                return take;
+                return take as usize;
             }
         }
         0
