@@ -14,7 +14,7 @@
 //!    nothing but the loop uses.
 #![allow(unsafe_code)]
 
-use crate::handoff::{Seat, Section};
+use crate::handoff::{Coming, Seat, Section};
 use crate::inject::Inbox;
 use crate::lifo_slot::LifoSlot;
 use crate::local_queue::{Owner, RING_LEN, Stealer, ring};
@@ -198,6 +198,8 @@ pub(crate) struct Lane<P: Park> {
     pub(crate) inbox: CachePadded<Inbox<TaskQueue>>,
     pub(crate) unpark: P::Unpark,
     pub(crate) stats: CachePadded<WorkerStats>,
+    /// Whether a thread is on its way to the seat.
+    pub(crate) coming: Coming,
     /// The core was taken from a stalled poll, and nobody has gone on with it yet.
     stalled: AtomicBool,
 }
@@ -212,6 +214,7 @@ impl<P: Park> Lane<P> {
             stealer,
             inbox: CachePadded::new(Inbox::new()),
             stats: CachePadded::new(stats),
+            coming: Coming::default(),
             stalled: AtomicBool::new(false),
         }
     }

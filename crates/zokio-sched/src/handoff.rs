@@ -268,6 +268,31 @@ enum Holder {
     Retired,
 }
 
+/// Whether a thread is on its way to a seat. A thread takes its time to start, and cores may be given
+/// away and claimed back many times until then: one is enough.
+///
+/// The thread: C1. clears the flag; C2. looks at the seat, under its lock. Whoever left the seat free:
+/// D1. has freed it, under the lock; D2. sets the flag, and sends a thread only if it was clear. If D2
+/// finds the flag set, C1 does not happen before it, so C2 does not come before D1 in the order of the
+/// lock: the thread finds the seat free, or another that has claimed it.
+#[derive(Debug, Default)]
+pub(crate) struct Coming(AtomicBool);
+
+impl Coming {
+    /// D2. Whether a thread is to be sent.
+    #[must_use]
+    pub(crate) fn begin(&self) -> bool {
+        // Relaxed: ordered by the seat's lock (D1, C2), as shown above.
+        !self.0.swap(true, Ordering::Relaxed)
+    }
+
+    /// C1, or there is no thread.
+    pub(crate) fn end(&self) {
+        // Relaxed: as above.
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 /// A worker's place.
 #[derive(Debug)]
 pub(crate) struct Seat {

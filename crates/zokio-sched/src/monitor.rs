@@ -44,7 +44,8 @@
 //! polls. Beyond that others do in its place what any thread may do:
 //!
 //! - The monitor fires its timers ([`Unpark::relieve`]). The tasks that this wakes go to inboxes, and a
-//!   worker that sleeps is woken for them and for what waits in the stuck worker's queues. The slot is
+//!   worker that sleeps is woken at each look for them and for what waits in the stuck worker's queues:
+//!   the stuck one may count as searching, which keeps others from being woken. The slot is
 //!   empty during a turn ([`Worker::step`](crate::Worker::step)).
 //! - An idle worker, which guards the sets of those that run, takes what is ready in its set and ring.
 //!   The monitor leaves those alone: a system call on a ring may wait for the thread that is stuck in
@@ -446,7 +447,8 @@ impl<P: Park + Send + 'static, Q: Policy> Monitor<P, Q> {
         for waker in wakers {
             foreign::wake(waker);
         }
-        scheduler.shared.wake_one();
+        // The stuck worker may have been sent to search just now: nobody else would be.
+        scheduler.shared.wake_beside(index);
         if is_known {
             return;
         }

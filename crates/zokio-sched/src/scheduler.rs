@@ -168,11 +168,17 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
         let Some(host) = self.host.lock().clone() else {
             return Err(io::Error::other("the scheduler has no threads of its own"));
         };
-        let scheduler = self.clone();
+        if !self.shared.lanes[index].coming.begin() {
+            // One is on its way that has not looked at the seat yet.
+            return Ok(());
+        }
+        let coming = Coming {
+            scheduler: self.clone(),
+            index,
+        };
+        // Dropped if there is no thread.
         host.host(Box::new(move || {
-            // Whoever gave the core away may have claimed it back.
-            if let Some(worker) = Worker::claim(&scheduler, index) {
-                drop(scheduler);
+            if let Some(worker) = coming.arrive() {
                 worker.run();
             }
         }))
@@ -344,6 +350,27 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
         if let Some((_, next)) = next {
             next.unpark();
         }
+    }
+}
+
+/// A thread that is on its way to a worker, until this is dropped.
+struct Coming<P: Park + Send + 'static, Q: Policy> {
+    scheduler: Arc<Scheduler<P, Q>>,
+    index: usize,
+}
+
+impl<P: Park + Send + 'static, Q: Policy> Coming<P, Q> {
+    /// The thread is there. Whoever gave the core away may have claimed it back: then it is not needed.
+    fn arrive(self) -> Option<Worker<P, Q>> {
+        let (scheduler, index) = (self.scheduler.clone(), self.index);
+        drop(self);
+        Worker::claim(&scheduler, index)
+    }
+}
+
+impl<P: Park + Send + 'static, Q: Policy> Drop for Coming<P, Q> {
+    fn drop(&mut self) {
+        self.scheduler.shared.lanes[self.index].coming.end();
     }
 }
 

@@ -106,6 +106,13 @@ impl<P: Park, Q: Policy> Shared<P, Q> {
         }
     }
 
+    /// Wakes a worker that looks for the work of worker `stuck`, whoever searches already.
+    pub(crate) fn wake_beside(&self, stuck: usize) {
+        if let Some(index) = self.idle.worker_to_wake_beside(stuck as u32) {
+            self.wake(index as usize);
+        }
+    }
+
     #[cold]
     fn wake(&self, index: usize) {
         self.lanes[index].unpark.unpark();

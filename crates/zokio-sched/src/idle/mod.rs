@@ -74,6 +74,18 @@ impl Idle {
         Some(index)
     }
 
+    /// The worker that has to be unparked in the place of `stuck`, if any sleeps: somebody may count as
+    /// searching who does not come, `stuck` itself for instance. One searcher too many does no harm.
+    pub(crate) fn worker_to_wake_beside(&self, stuck: u32) -> Option<u32> {
+        let mut sleepers = self.sleepers.lock();
+        let place = sleepers.iter().rposition(|&sleeper| sleeper != stuck)?;
+        let index = sleepers.remove(place);
+        // As W4.
+        self.word
+            .fetch_add(SEARCHING.one() + AWAKE.one(), Ordering::SeqCst);
+        Some(index)
+    }
+
     /// Starts to search, unless half of the workers do so already.
     pub(crate) fn begin_search(&self) -> bool {
         let word = self.word.load(Ordering::SeqCst);

@@ -291,3 +291,41 @@ fn a_core_that_nobody_wants_is_given_back() {
         assert_eq!(value(&small), 1);
     });
 }
+
+/// A core is given away, claimed back and given away again, while at most one thread at a time is on its
+/// way to it. In the end somebody has it.
+#[test]
+fn one_thread_on_its_way_is_enough() {
+    model(|| {
+        let small = Small::new();
+        let coming = Arc::new(Coming::default());
+        let tenure = Tenure::new(0);
+        assert!(small.seat.claim(&tenure));
+        tenure.begin_poll(1, None);
+        let mut threads = Vec::new();
+        for round in 0..2 {
+            let Some(section) = tenure.section(&small.seat) else {
+                break;
+            };
+            small.touch();
+            assert!(small.seat.give_away(&tenure));
+            tenure.set_away(true);
+            drop(section);
+            if coming.begin() {
+                let (small, coming) = (small.clone(), coming.clone());
+                threads.push(thread::spawn(move || {
+                    coming.end();
+                    let _ = small.replace();
+                }));
+            }
+            tenure.set_away(false);
+            if round == 0 {
+                small.seat.claim(&tenure);
+            }
+        }
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert!(small.seat.is_held());
+    });
+}

@@ -1,12 +1,15 @@
 //! Stall containment with real threads. Linux only: elsewhere there is no barrier.
 
 use super::support::*;
-use crate::{Containment, sys};
+use crate::{Containment, Scheduler, sys};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::task::{Wake, Waker};
+use std::time::{Duration, Instant};
 use zokio_base::clock;
-use zokio_base::sync::thread;
+use zokio_base::park::{Park, Unpark, WakeSink};
+use zokio_base::sync::{Mutex, thread};
 
 /// Blocks the thread until `seen` says so.
 fn block_until(seen: impl Fn() -> bool) {
@@ -288,4 +291,207 @@ fn a_current_thread_scheduler_reports() {
     }
     sched.begin_shutdown();
     assert!(sched.wait_shutdown(None));
+}
+
+/// A driver whose first turn after it is told so does not return, as a system call that waits for a
+/// device.
+struct Sticky {
+    still: Still,
+    waits: Arc<AtomicBool>,
+    stick: Arc<Mutex<Option<std::sync::mpsc::Receiver<()>>>>,
+    due: Arc<Mutex<Option<Waker>>>,
+}
+
+#[derive(Clone)]
+struct StickyUnpark {
+    still: StillUnpark,
+    waits: Arc<AtomicBool>,
+    due: Arc<Mutex<Option<Waker>>>,
+}
+
+impl Unpark for StickyUnpark {
+    fn unpark(&self) {
+        self.still.unpark();
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.waits.load(Ordering::SeqCst)
+    }
+
+    fn relieve<S: WakeSink>(&self, sink: &mut S) {
+        if let Some(waker) = self.due.lock().take() {
+            sink.wake(waker);
+        }
+    }
+}
+
+impl Park for Sticky {
+    type Unpark = StickyUnpark;
+
+    fn unparker(&self) -> StickyUnpark {
+        StickyUnpark {
+            still: self.still.unparker(),
+            waits: self.waits.clone(),
+            due: self.due.clone(),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn poll<S: WakeSink>(&mut self, _sink: &mut S) {
+        let stuck = self.stick.lock().take();
+        if let Some(stuck) = stuck {
+            let _ = stuck.recv_timeout(Duration::from_secs(20));
+        }
+    }
+
+    fn park<S: WakeSink>(&mut self, limit: Option<Duration>, sink: &mut S) {
+        // What is pending is submitted before the wait.
+        self.poll(sink);
+        self.waits.store(true, Ordering::SeqCst);
+        self.still.park(limit, sink);
+        self.waits.store(false, Ordering::SeqCst);
+    }
+
+    fn shutdown<S: WakeSink>(&mut self, _sink: &mut S) {}
+}
+
+/// A worker's driver gets stuck: that is reported and counted once, the tasks that wait in the worker's
+/// queues run elsewhere, and so does what its timers wake.
+#[test]
+fn a_worker_that_is_stuck_in_its_driver_is_seen_and_stood_in_for() {
+    if !sys::barrier_available() {
+        return;
+    }
+    let settings = watched(Duration::from_millis(5));
+    let stick = Arc::new(Mutex::new(None));
+    let due = Arc::new(Mutex::new(None));
+    let parks = (0..2).map(|index| Sticky {
+        still: Still::new(),
+        waits: Arc::default(),
+        // Only the first worker's driver can get stuck, and has timers.
+        stick: if index == 0 {
+            stick.clone()
+        } else {
+            Arc::default()
+        },
+        due: if index == 0 {
+            due.clone()
+        } else {
+            Arc::default()
+        },
+    });
+    let threads = Arc::new(Threads::default());
+    let sched = Scheduler::multi_thread(parks.collect(), settings.clone(), threads);
+    sched.start().unwrap();
+    let go = |future| sched.spawner().spawn(future, zokio_task::SpawnMeta::new());
+    let woken = Arc::new(AtomicBool::new(false));
+    struct Set(Arc<AtomicBool>);
+    impl Wake for Set {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    *due.lock() = Some(Waker::from(Arc::new(Set(woken.clone()))));
+    let (end, stuck) = std::sync::mpsc::channel();
+    *stick.lock() = Some(stuck);
+    // Keeps the workers busy until one of them looks at its driver, which takes the receiver.
+    let mut spawned = Vec::new();
+    eventually(|| {
+        wait(go(
+            Box::pin(async { wake_myself().await }) as Pin<Box<dyn Future<Output = ()> + Send>>
+        ))
+        .unwrap();
+        stick.lock().is_none()
+    });
+    eventually(|| sched.metrics().driver_stalls == 1 && woken.load(Ordering::SeqCst));
+    for _ in 0..20 {
+        spawned.push(go(Box::pin(async {})));
+    }
+    for task in spawned {
+        wait(task).unwrap();
+    }
+    let stalls = settings.stalls.lock().clone();
+    assert_eq!(stalls.len(), 1, "{stalls:?}");
+    assert!(stalls[0].in_driver && stalls[0].blocked && !stalls[0].contained);
+    assert_eq!((stalls[0].worker, stalls[0].task), (0, 0));
+    assert_eq!(
+        (sched.metrics().stalls, sched.metrics().driver_stalls),
+        (0, 1)
+    );
+    end.send(()).unwrap();
+    sched.begin_shutdown();
+    assert!(sched.wait_shutdown(Some(Duration::from_secs(20))));
+}
+
+/// Many more short stalls than threads may be detached, each over before another thread has the core:
+/// the last one is contained as the first was.
+#[test]
+fn short_stalls_do_not_use_the_cap_up() {
+    if !sys::barrier_available() {
+        return;
+    }
+    let settings = Settings {
+        detached_max: 4,
+        ..watched(Duration::from_millis(2))
+    };
+    let running = Running::new(1, settings);
+    wait(spawn(&running.sched, async {})).unwrap();
+    for _ in 0..30 {
+        running.threads.delay.store(true, Ordering::SeqCst);
+        let before = running.sched.metrics().stalls_contained;
+        let sched = running.sched.clone();
+        // Ends as soon as it has lost the core, before the late thread comes.
+        wait(spawn(&running.sched, async move {
+            block_until(|| sched.metrics().stalls_contained > before);
+        }))
+        .unwrap();
+        running.threads.delay.store(false, Ordering::SeqCst);
+        eventually(|| running.threads.late.load(Ordering::SeqCst) == 0);
+    }
+    let (send, receive) = std::sync::mpsc::channel();
+    let stuck = spawn(&running.sched, async move {
+        receive.recv_timeout(Duration::from_secs(20)).is_ok()
+    });
+    eventually(|| running.sched.metrics().stalls_contained == 31);
+    wait(spawn(&running.sched, async move { send.send(()).unwrap() })).unwrap();
+    assert!(wait(stuck).unwrap());
+}
+
+/// A queue full of tasks that block: a task that was there before, and one from outside, get their turn
+/// after a few of them, not after all.
+#[test]
+fn tasks_behind_many_blockers_do_not_wait_for_all() {
+    if !sys::barrier_available() {
+        return;
+    }
+    let running = Running::new(1, watched(Duration::from_millis(4)));
+    let begun = Arc::new(AtomicUsize::new(0));
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let held = Arc::new(std::sync::Mutex::new(held));
+    let (sched, count) = (running.sched.clone(), begun.clone());
+    const BLOCKERS: usize = 60;
+    wait(spawn(&running.sched, async move {
+        for _ in 0..BLOCKERS {
+            let (count, held) = (count.clone(), held.clone());
+            spawn(&sched, async move {
+                count.fetch_add(1, Ordering::SeqCst);
+                // All wait for one lock, or for what its owner waits for.
+                let _ = held.lock().unwrap().recv();
+            });
+        }
+    }))
+    .unwrap();
+    eventually(|| begun.load(Ordering::SeqCst) > 0);
+    let seen = begun.clone();
+    let outside = wait(spawn(
+        &running.sched,
+        async move { seen.load(Ordering::SeqCst) },
+    ))
+    .unwrap();
+    assert!(outside < BLOCKERS / 2, "after {outside} of {BLOCKERS}");
+    eventually(|| begun.load(Ordering::SeqCst) == BLOCKERS);
+    drop(hold);
 }

@@ -70,6 +70,10 @@ pub(super) struct Threads {
     pub(super) started: AtomicUsize,
     pub(super) running: Arc<AtomicUsize>,
     pub(super) refuse: AtomicBool,
+    /// Threads come only after this is cleared.
+    pub(super) delay: Arc<AtomicBool>,
+    /// Threads that are late.
+    pub(super) late: Arc<AtomicUsize>,
 }
 
 impl ThreadHost for Threads {
@@ -80,8 +84,14 @@ impl ThreadHost for Threads {
         self.started.fetch_add(1, Ordering::SeqCst);
         let running = self.running.clone();
         running.fetch_add(1, Ordering::SeqCst);
+        let (delay, late) = (self.delay.clone(), self.late.clone());
+        late.fetch_add(1, Ordering::SeqCst);
         thread::Builder::new()
             .spawn(move || {
+                while delay.load(Ordering::SeqCst) {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                late.fetch_sub(1, Ordering::SeqCst);
                 job();
                 running.fetch_sub(1, Ordering::SeqCst);
             })
