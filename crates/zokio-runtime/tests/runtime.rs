@@ -497,3 +497,76 @@ fn a_panic_that_ends_the_runtime_ends_its_turns() {
     }
     assert!(other.is_finished());
 }
+
+/// Hooks of the builder that panic at each call: everything else goes on, `block_in_place` included, and
+/// the runtime's end is waited for as ever.
+#[test]
+fn hooks_that_panic_take_nothing_along() {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .stall_threshold(Duration::from_millis(2))
+        .thread_name_fn(|| panic!("thread_name_fn"))
+        .on_thread_start(|| panic!("on_thread_start"))
+        .on_thread_stop(|| panic!("on_thread_stop"))
+        .on_thread_park(|| panic!("on_thread_park"))
+        .on_thread_unpark(|| panic!("on_thread_unpark"))
+        .on_task_spawn(|_| panic!("on_task_spawn"))
+        .on_task_terminate(|_| panic!("on_task_terminate"))
+        .on_before_task_poll(|_| panic!("on_before_task_poll"))
+        .on_after_task_poll(|_| panic!("on_after_task_poll"))
+        .on_stall(|_| panic!("on_stall"))
+        .build()
+        .unwrap();
+    let before = runtime.metrics().contained_panics();
+    for round in 0..3 {
+        // Each of them may well be stalled, or not.
+        let sum = runtime.spawn(async move {
+            zokio_time::sleep(Duration::from_millis(1)).await;
+            std::thread::sleep(Duration::from_millis(6));
+            zokio_runtime::block_in_place(|| std::thread::sleep(Duration::from_millis(1)));
+            let blocking = zokio_runtime::spawn_blocking(move || round).await.unwrap();
+            blocking + zokio_runtime::spawn(async { 1 }).await.unwrap()
+        });
+        assert_eq!(runtime.block_on(sum).unwrap(), round + 1);
+    }
+    assert!(runtime.metrics().contained_panics() > before);
+    drop(runtime);
+}
+
+/// More tasks block at a time than threads may: the cap follows the setting, and each worker can lose a
+/// thread whatever that is.
+#[test]
+fn as_many_tasks_may_block_as_the_pool_has_threads() {
+    if cfg!(not(target_os = "linux")) {
+        return;
+    }
+    for (limit, contained) in [(1, 2), (6, 6)] {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .max_blocking_threads(limit)
+            .stall_threshold(Duration::from_millis(2))
+            .build()
+            .unwrap();
+        let (hold, held) = std::sync::mpsc::channel::<()>();
+        let held = Arc::new(std::sync::Mutex::new(held));
+        let tasks: Vec<_> = (0..10)
+            .map(|_| {
+                let held = held.clone();
+                runtime.spawn(async move {
+                    let _ = held.lock().unwrap().recv();
+                })
+            })
+            .collect();
+        let metrics = runtime.metrics();
+        // Those that keep their worker are stalls too, once all others have lost theirs.
+        while metrics.stall_count() < contained + 2 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(metrics.stall_contained_count(), contained);
+        drop(hold);
+        for task in tasks {
+            runtime.block_on(task).unwrap();
+        }
+    }
+}
