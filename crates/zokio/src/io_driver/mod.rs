@@ -8,6 +8,8 @@
 
 mod convert;
 mod current;
+#[cfg(unix)]
+mod pause;
 #[cfg(not(unix))]
 #[path = "other.rs"]
 mod system;
@@ -21,6 +23,8 @@ pub(crate) use convert::{interest_of, ready_of};
 #[cfg(unix)]
 pub(crate) use current::try_driver;
 pub(crate) use current::{driver, worker};
+#[cfg(unix)]
+pub(crate) use pause::{BackOff, Pause, until_possible};
 pub(crate) use system::IoSource;
 
 use bytes::BufMut;
@@ -78,6 +82,19 @@ impl<E> IoSource<E> {
         let event = ready!(self.registration.poll_ready(cx, direction, worker));
         unit.made_progress();
         Poll::Ready(event.map(|_| ()))
+    }
+
+    /// As [`poll_ready`](Self::poll_ready), at no cost to the budget, and what the system has not been
+    /// asked about counts as ready: the caller tries.
+    #[cfg(unix)]
+    pub(crate) fn poll_waiting(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+    ) -> Poll<io::Result<()>> {
+        self.registration
+            .poll_try(cx, direction)
+            .map(|event| event.map(|_| ()))
     }
 
     /// Runs `operation` until it does not block.

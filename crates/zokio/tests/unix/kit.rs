@@ -65,6 +65,12 @@ impl Counter {
     pub fn count(&self) -> usize {
         self.0.load(Ordering::SeqCst)
     }
+
+    /// How often it was woken since the last call.
+    #[cfg(target_os = "linux")]
+    pub fn take_count(&self) -> usize {
+        self.0.swap(0, Ordering::SeqCst)
+    }
 }
 
 impl Wake for Counter {

@@ -9,6 +9,8 @@ mod async_fd;
 mod async_fd_guards;
 mod datagram;
 mod datagram_waits;
+#[cfg(target_os = "linux")]
+mod full_peer;
 mod kit;
 mod pipe;
 mod socket;

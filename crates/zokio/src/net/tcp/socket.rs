@@ -1,5 +1,6 @@
 //! [`TcpSocket`]: a TCP socket that is not yet connected and does not yet listen.
 
+use super::stream::refused_to_begin;
 use super::{TcpListener, TcpStream};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
@@ -100,7 +101,7 @@ impl TcpSocket {
         match self.inner.connect(&addr.into()) {
             Ok(()) => {}
             Err(error) if is_under_way(&error) => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(refused_to_begin(error)),
         }
         let stream = mio::net::TcpStream::from_std(self.inner.into());
         TcpStream::finish_connect(stream).await

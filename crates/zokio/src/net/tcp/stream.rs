@@ -36,6 +36,15 @@ pub struct TcpStream {
     io: IoSource<mio::net::TcpStream>,
 }
 
+/// The error of a connection that the system would not begin. Some systems say `WouldBlock` if they
+/// have no free local port: there is nothing that could be waited for.
+pub(super) fn refused_to_begin(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::WouldBlock {
+        return io::Error::new(io::ErrorKind::AddrNotAvailable, error);
+    }
+    error
+}
+
 impl TcpStream {
     /// Connects to the first of the addresses that works.
     ///

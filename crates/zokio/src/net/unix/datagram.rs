@@ -1,11 +1,13 @@
 //! [`UnixDatagram`]: datagrams between processes of one host.
 
 use super::SocketAddr;
-use crate::io_driver::{BOTH, IoSource, RECEIVABLE, advance, spare};
+use super::room::{self, RefusedSlot, Room};
+use crate::io_driver::{BOTH, IoSource, RECEIVABLE, advance, attempt, spare};
 use crate::net::nonblocking::assert_nonblocking;
 use bytes::BufMut;
 use socket2::{SockAddr, SockRef};
 use std::fmt;
+use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
@@ -13,10 +15,11 @@ use std::ops::Deref;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net;
 use std::path::Path;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use zokio_base::sync::atomic::{AtomicBool, Ordering};
 use zokio_driver::{Direction, Ready};
 use zokio_io::{Interest, ReadBuf};
+use zokio_task::coop;
 
 /// A Unix-domain socket for datagrams. All methods take `&self`, so tasks can share it in an `Arc`.
 ///
@@ -46,6 +49,8 @@ pub struct UnixDatagram {
 struct Socket {
     inner: mio::net::UnixDatagram,
     is_shut_down: AtomicBool,
+    /// What a sender that polls waits for.
+    refused: RefusedSlot,
 }
 
 impl Socket {
@@ -186,6 +191,7 @@ impl UnixDatagram {
         let socket = Socket {
             inner,
             is_shut_down: AtomicBool::new(false),
+            refused: RefusedSlot::new(None),
         };
         let io = IoSource::new(socket, BOTH)?;
         // Nearly always: only a peer that does not keep up makes a sender wait.
@@ -273,6 +279,12 @@ impl UnixDatagram {
 impl UnixDatagram {
     /// Sends a datagram to the socket at a path.
     ///
+    /// Waits while the peer's queue is full. The system does not say when that ends to a socket that is
+    /// not connected, so a second socket waits for it, which needs a descriptor for that time; without
+    /// one, sending is tried again with pauses of up to 32 ms. A loop of
+    /// [`writable`](Self::writable) and [`try_send_to`](Self::try_send_to) has no such help: on Linux it
+    /// runs without a pause until the peer has room.
+    ///
     /// # Errors
     /// What the system says; or that the runtime has shut down.
     ///
@@ -282,14 +294,30 @@ impl UnixDatagram {
     where
         P: AsRef<Path>,
     {
-        let send = || self.io.send_to(buf, target.as_ref());
-        self.io.async_io(Interest::WRITABLE, send).await
+        let target = target.as_ref();
+        let mut room = None;
+        loop {
+            let sent = attempt(|| {
+                let send = || self.io.send_to(buf, target);
+                self.io.try_io(Interest::WRITABLE, send)
+            });
+            match sent.await {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                sent => return sent,
+            }
+            match &mut room {
+                // It was writable, and the datagram was refused: it is the peer that has no room.
+                Some(room) => poll_fn(|cx| Room::poll(room, cx, target, self.io.driver())).await?,
+                none => *none = Some(Room::new()),
+            }
+            self.io.ready(Interest::WRITABLE).await?;
+        }
     }
 
     /// Polls for sending a datagram. Of several tasks that poll for writing, the last is woken.
     ///
     /// # Errors
-    /// As [`send_to`](Self::send_to).
+    /// As [`send_to`](Self::send_to), which says too what it does while the peer's queue is full.
     pub fn poll_send_to<P>(
         &self,
         cx: &mut Context<'_>,
@@ -299,9 +327,21 @@ impl UnixDatagram {
     where
         P: AsRef<Path>,
     {
-        self.io.poll_io(cx, Direction::Write, || {
-            self.io.send_to(buf, target.as_ref())
-        })
+        let target = target.as_ref();
+        let unit = ready!(coop::poll_proceed(cx));
+        let sent = ready!(room::poll_send_to(
+            &self.io.refused,
+            cx,
+            target,
+            self.io.driver(),
+            |cx| self.io.poll_waiting(cx, Direction::Write),
+            || {
+                let send = || self.io.send_to(buf, target);
+                self.io.try_io(Interest::WRITABLE, send)
+            },
+        ));
+        unit.made_progress();
+        Poll::Ready(sent)
     }
 
     /// Tries to send a datagram.

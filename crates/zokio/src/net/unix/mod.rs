@@ -2,6 +2,7 @@
 
 mod datagram;
 mod listener;
+mod room;
 mod socket;
 mod socketaddr;
 mod split;

@@ -1,6 +1,7 @@
 //! [`UnixSocket`]: a Unix-domain socket that is neither connected nor listening yet.
 
 use super::{UnixDatagram, UnixListener, UnixStream};
+use crate::io_driver::until_possible;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fmt;
 use std::io;
@@ -87,10 +88,10 @@ impl UnixSocket {
         UnixListener::new(mio::net::UnixListener::from_std(listener))
     }
 
-    /// Connects.
+    /// Connects. Waits for room at the listener as [`UnixStream::connect`] does.
     ///
     /// # Errors
-    /// What the system says; that the socket is for datagrams.
+    /// As [`UnixStream::connect`]; that the socket is for datagrams.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
@@ -99,7 +100,8 @@ impl UnixSocket {
     /// Dropping the future closes the socket.
     pub async fn connect(self, path: impl AsRef<Path>) -> io::Result<UnixStream> {
         self.refuse_kind(Type::DGRAM, "connect cannot be called on a datagram socket")?;
-        match self.inner.connect(&SockAddr::unix(path)?) {
+        let address = SockAddr::unix(path)?;
+        match until_possible(|| self.inner.connect(&address)).await {
             Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
             _ => {}
         }

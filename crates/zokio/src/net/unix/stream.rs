@@ -3,7 +3,7 @@
 use super::SocketAddr;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::ucred::{self, UCred};
-use crate::io_driver::{BOTH, IoSource};
+use crate::io_driver::{BOTH, IoSource, until_possible};
 use crate::net::nonblocking::assert_nonblocking;
 use std::fmt;
 use std::future::poll_fn;
@@ -54,11 +54,19 @@ impl UnixStream {
     /// Connects to the socket at a path. On Linux a path that begins with a zero byte is a name in
     /// the abstract namespace.
     ///
+    /// Waits while the listener has as many connections to accept as it has room for. The system has no
+    /// event for the end of that, so the attempt is repeated with pauses that grow from half a
+    /// millisecond to 32 ms.
+    ///
     /// # Errors
-    /// What the system says.
+    /// `NotFound` if there is no such path, `ConnectionRefused` if nobody listens there; what the system
+    /// says besides.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the socket, whether it is connected or not.
     pub async fn connect<P>(path: P) -> io::Result<UnixStream>
     where
         P: AsRef<Path>,
@@ -67,15 +75,19 @@ impl UnixStream {
         UnixStream::connect_addr(&address).await
     }
 
-    /// Connects to an address.
+    /// Connects to an address. Waits for room at the listener as [`connect`](Self::connect) does.
     ///
     /// # Errors
-    /// What the system says.
+    /// As [`connect`](Self::connect).
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
+    ///
+    /// # Cancel safety
+    /// As [`connect`](Self::connect).
     pub async fn connect_addr(addr: &SocketAddr) -> io::Result<UnixStream> {
-        UnixStream::finish_connect(mio::net::UnixStream::connect_addr(&addr.0)?).await
+        let connect = || mio::net::UnixStream::connect_addr(&addr.0);
+        UnixStream::finish_connect(until_possible(connect).await?).await
     }
 
     /// Waits until a connection that was begun is there.
