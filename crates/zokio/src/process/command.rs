@@ -172,6 +172,10 @@ impl Command {
     ) -> io::Result<Child> {
         // First of all, as without a runtime nothing may be started.
         let driver = driver();
+        if driver.is_shutdown() {
+            // Nobody would watch it.
+            return Err(zokio_driver::poll::shutdown_error());
+        }
         super::imp::before_spawn();
         Child::new(with(&mut self.std)?, self.kill_on_drop, driver)
     }

@@ -41,9 +41,21 @@
 //!
 //! # Zombies
 //! On unix a process that has ended stays in the system's table until its parent has asked for its
-//! status. [`Child::wait`] does; of a child that was dropped before, its runtime takes care as long
-//! as it runs, and later whichever runtime starts the next process. That is an effort, not a promise:
-//! where it matters when a process is gone, wait for it.
+//! status. [`Child::wait`] does. A child that was dropped before is reaped by its runtime as long as
+//! that runs, and afterwards by a handler of `SIGCHLD`, which is installed once there is such a child.
+//! Nothing reaps it while the program blocks that signal, or has replaced the handler, until the next
+//! process is started. Where it matters when a process is gone, wait for it.
+//!
+//! # `SIGCHLD`
+//! A process that ignores this signal (some supervisors and shells start programs so), or has set
+//! `SA_NOCLDWAIT`, is not told how its children end. So before a process is started, a handler takes the
+//! place of ignoring. Children that the program starts by other means have to be waited for from
+//! then on.
+//!
+//! # Descriptors
+//! A child's end is noticed through a descriptor. If the process has none left when a child was started,
+//! the child lives and can be waited for: it is then asked whether it has ended, with pauses of up to
+//! 32 ms, until there is a descriptor again.
 
 mod child;
 mod command;

@@ -226,32 +226,70 @@ fn dropped_outside_of_the_runtime() {
     }
 }
 
+/// Waits without any runtime.
+fn no_entry_by_itself(pid: u32) {
+    let begun = std::time::Instant::now();
+    while has_entry(pid) {
+        assert!(begun.elapsed() < PATIENCE, "there is a zombie");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Ends when its input does.
+fn cat() -> (Child, OwnedFd) {
+    let mut cat = Command::new("cat");
+    cat.stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut child = cat.spawn().unwrap();
+    let input = child.stdin.take().unwrap().into_owned_fd().unwrap();
+    (child, input)
+}
+
 #[test]
-fn orphans_of_a_runtime_that_is_gone_are_adopted() {
-    let gone = Runtime::new().unwrap();
-    let (pid, input) = gone.block_on(async {
-        let mut child = Command::new("cat")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let input = child.stdin.take().unwrap().into_owned_fd().unwrap();
-        (child.id().unwrap(), input)
-    });
-    drop(gone);
-    assert!(has_entry(pid));
-    Runtime::new().unwrap().block_on(async {
-        assert!(Command::new("true").status().await.unwrap().success());
-        assert!(has_entry(pid));
-        drop(input);
-        let gone = async {
-            while has_entry(pid) {
-                // The runtime of another test may have adopted it, and have ended since.
-                assert!(Command::new("true").status().await.unwrap().success());
-            }
-        };
-        timeout(PATIENCE, gone).await.expect("there is a zombie");
-    });
+fn orphans_of_a_runtime_that_is_gone_are_reaped_without_any_other() {
+    for runtime in runtimes() {
+        let (before, of_task, after) = runtime.block_on(async {
+            let (before, before_input) = cat();
+            let before_pid = before.id().unwrap();
+            drop(before);
+            // Its task ends with the runtime.
+            let (mut of_task, task_input) = cat();
+            let task_pid = of_task.id().unwrap();
+            zokio::spawn(async move { of_task.wait().await });
+            zokio::task::yield_now().await;
+            let (after, after_input) = cat();
+            (
+                (before_pid, before_input),
+                (task_pid, task_input),
+                (after, after_input),
+            )
+        });
+        drop(runtime);
+        let after_pid = after.0.id().unwrap();
+        drop(after.0);
+        for (pid, input) in [before, of_task, (after_pid, after.1)] {
+            assert!(has_entry(pid));
+            drop(input);
+            no_entry_by_itself(pid);
+        }
+    }
+}
+
+#[test]
+fn children_that_are_killed_as_their_runtime_ends_leave_no_zombie() {
+    for runtime in runtimes() {
+        let pids: Vec<_> = (0..70)
+            .map(|_| {
+                runtime.block_on(async {
+                    let mut child = endless().kill_on_drop(true).spawn().unwrap();
+                    let pid = child.id().unwrap();
+                    zokio::spawn(async move { child.wait().await });
+                    pid
+                })
+            })
+            .collect();
+        runtime.shutdown_timeout(PATIENCE);
+        pids.into_iter().for_each(no_entry_by_itself);
+    }
 }
 
 #[test]

@@ -33,6 +33,7 @@ fn the_part() {
     };
     match part.as_str() {
         "start without descriptors" => start_without_descriptors(),
+        "ignored signal" => ignored_signal(),
         "wait without descriptors" => wait_without_descriptors(),
         "without pidfd" => without_pidfd(),
         "unwatched pidfd" => unwatched_pidfd(),
@@ -74,45 +75,116 @@ fn has_children() -> bool {
 }
 
 #[test]
-fn without_descriptors_no_process_is_started_or_none_is_left() {
+fn without_descriptors_a_child_that_has_started_lives_and_is_waited_for() {
     play("start without descriptors");
 }
 
 fn start_without_descriptors() {
+    let without_time = Builder::new_current_thread().enable_io().build().unwrap();
+    without_time.block_on(async {
+        let files = no_descriptors();
+        assert!(Command::new("true").status().await.unwrap().success());
+        drop(files);
+    });
     for runtime in runtimes() {
         runtime.block_on(async {
             assert!(Command::new("true").status().await.unwrap().success());
             assert!(!has_children());
+            let (mut slow, mut fast) = (sh("sleep 0.1; exit 7"), sh("exit 8"));
             let files = no_descriptors();
-            // Whether it is the start itself that fails, or what comes after it.
-            let error = endless().spawn().unwrap_err();
-            assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
-            assert!(!has_children());
+            let (mut slow, mut fast) = (slow.spawn().unwrap(), fast.spawn().unwrap());
+            let mut ends_later = endless().spawn().unwrap();
+            assert_eq!(slow.wait().await.unwrap().code(), Some(7));
+            assert_eq!(fast.wait().await.unwrap().code(), Some(8));
+            assert!(timeout(IMPATIENCE, ends_later.wait()).await.is_err());
+            // Those that nobody waits for leave no entry.
+            let dropped = endless().kill_on_drop(true).spawn().unwrap();
+            let killed = dropped.id().unwrap();
+            drop(dropped);
             drop(files);
-            assert!(Command::new("true").status().await.unwrap().success());
+            no_entry(killed).await;
+            assert!(timeout(IMPATIENCE, ends_later.wait()).await.is_err());
+            // It has got its descriptor.
+            let watched = std::fs::read_dir("/proc/self/fd").unwrap().any(|entry| {
+                let target = std::fs::read_link(entry.unwrap().path());
+                target.is_ok_and(|target| target.to_str().unwrap().contains("pidfd"))
+            });
+            assert!(watched);
+            ends_later.start_kill().unwrap();
+            let status = ends_later.wait().await.unwrap();
+            assert_eq!(status.signal(), Some(libc::SIGKILL));
+            assert!(!has_children());
         });
     }
 }
 
 #[test]
-fn without_descriptors_a_wait_in_another_runtime_fails_and_can_be_repeated() {
+fn without_descriptors_a_wait_goes_on_in_another_runtime() {
     play("wait without descriptors");
 }
 
 fn wait_without_descriptors() {
     let [first, second] = runtimes();
     let mut child = first.block_on(async { endless().spawn().unwrap() });
+    let mut other = first.block_on(async { endless().spawn().unwrap() });
     second.block_on(async {
         assert!(Command::new("true").status().await.unwrap().success());
         let files = no_descriptors();
-        let error = child.wait().await.unwrap_err();
-        assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
-        drop(files);
         assert!(timeout(IMPATIENCE, child.wait()).await.is_err());
+        assert!(timeout(IMPATIENCE, other.wait()).await.is_err());
         child.start_kill().unwrap();
         let status = child.wait().await.unwrap();
         assert_eq!(status.signal(), Some(libc::SIGKILL));
+        drop(files);
+        assert!(timeout(IMPATIENCE, other.wait()).await.is_err());
+        other.start_kill().unwrap();
+        let status = other.wait().await.unwrap();
+        assert_eq!(status.signal(), Some(libc::SIGKILL));
     });
+}
+
+#[test]
+fn a_process_that_ignores_the_ends_of_children_hears_of_all_of_them() {
+    play("ignored signal");
+}
+
+/// Sets what is done with `SIGCHLD`.
+fn set_action(handler: libc::sighandler_t, flags: libc::c_int) {
+    // SAFETY: all zeroes are a value of this structure: no mask, no flags, the default action.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler;
+    action.sa_flags = flags;
+    // SAFETY: the call reads the structure, which names no function.
+    let result = unsafe { libc::sigaction(libc::SIGCHLD, &raw const action, std::ptr::null_mut()) };
+    assert_eq!(result, 0);
+}
+
+fn ignored_signal() {
+    // Inherited; and set by somebody later on, in either form.
+    let ways = [
+        (libc::SIG_IGN, 0),
+        (libc::SIG_DFL, libc::SA_NOCLDWAIT),
+        (libc::SIG_IGN, 0),
+    ];
+    for (handler, flags) in ways {
+        set_action(handler, flags);
+        for runtime in runtimes() {
+            runtime.block_on(async {
+                for round in 0..20 {
+                    let delay = if round % 2 == 0 { "" } else { "sleep 0.01; " };
+                    let status = sh(&format!("{delay}exit 42")).status().await.unwrap();
+                    assert_eq!(status.code(), Some(42), "round {round}");
+                }
+                // The children themselves do not inherit it.
+                let ignored = sh("grep SigIgn /proc/self/status").output().await.unwrap();
+                let text = String::from_utf8(ignored.stdout).unwrap();
+                let mask = text.trim().rsplit('\t').next().unwrap();
+                let mask = u64::from_str_radix(mask, 16).unwrap();
+                assert_eq!(mask & (1 << (libc::SIGCHLD - 1)), 0, "{text}");
+            });
+        }
+    }
+    assert!(!has_children());
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Children on unix.
 //!
 //! [`Watched`] is a child that was not reaped yet, and the source that tells of its end. [`Process`]
-//! has it until the child is reaped, or given to [`orphan`].
+//! has it until the child is reaped, or given to [`orphan`]. A child whose runtime is gone as well is
+//! reaped by [`homeless`].
+#![allow(unsafe_code)]
 
+mod homeless;
 mod orphan;
 mod pipe;
 mod watch;
@@ -10,15 +13,55 @@ mod watch;
 pub use pipe::{ChildStderr, ChildStdin, ChildStdout};
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::process::{Child as StdChild, ExitStatus};
+use std::ptr;
 use std::task::{Context, Poll, ready};
 pub(super) use watch::Means;
 use watch::{Source, Unwatched, Watched};
 use zokio_driver::DriverHandle;
 
-/// To be called before a process is started, from within its runtime.
+/// To be called before a process is started.
 pub(super) fn before_spawn() {
-    orphan::adopt();
+    homeless::reap_ended();
+    if discards_children() {
+        // A handler is in the way of nobody: it is the default, to do nothing, with a step before it.
+        homeless::install();
+        if discards_children() {
+            // The program has set it to be ignored after some handler was installed.
+            keep_children();
+        }
+    }
+}
+
+/// What is done with `SIGCHLD`. None if the system does not tell.
+fn child_action() -> Option<libc::sigaction> {
+    let mut action = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: the call changes nothing, and writes the current action to the place that is passed.
+    let result = unsafe { libc::sigaction(libc::SIGCHLD, ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: the call has succeeded, and so written the action.
+    (result == 0).then(|| unsafe { action.assume_init() })
+}
+
+/// Whether the system reaps children by itself, and forgets how they ended. A process inherits this
+/// from the program that has started it.
+fn discards_children() -> bool {
+    child_action().is_some_and(|action| {
+        action.sa_sigaction == libc::SIG_IGN || action.sa_flags & libc::SA_NOCLDWAIT != 0
+    })
+}
+
+/// Has the system keep children until they are reaped.
+fn keep_children() {
+    let Some(mut action) = child_action() else {
+        return;
+    };
+    if action.sa_sigaction == libc::SIG_IGN {
+        action.sa_sigaction = libc::SIG_DFL;
+    }
+    action.sa_flags &= !libc::SA_NOCLDWAIT;
+    // SAFETY: the action is the one that the system has told, with a default in place of ignoring.
+    unsafe { libc::sigaction(libc::SIGCHLD, &raw const action, ptr::null_mut()) };
 }
 
 const ABANDONED: &str = "a process is abandoned last of all";
@@ -30,7 +73,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Watches `child`. If that fails, the process is killed.
+    /// Watches `child`. If the runtime has shut down, the process is killed.
     pub(super) fn new(child: StdChild, driver: DriverHandle) -> io::Result<Self> {
         Self::by(Means::best(), child, driver)
     }

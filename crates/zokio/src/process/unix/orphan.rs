@@ -2,16 +2,17 @@
 //!
 //! An [`Orphan`] waits for its end as a [`Child`](crate::process::Child) does, but it is its own
 //! waker: whoever reaps the event reaps the child, and no task is needed. When the runtime shuts
-//! down, its orphans become homeless; the next runtime that starts a process adopts them.
+//! down, its orphans become homeless (`homeless.rs`), which need no runtime.
 //!
 //! Invariants:
 //!
 //! 1. An orphan whose end is still to come is kept alive by the waker that it has left with its
-//!    source, or by the list of the homeless.
+//!    source, or is entered among the homeless.
 //! 2. The lock of an orphan is never taken while a lock of the driver's sets is held: sets wake
 //!    without theirs.
 //! 3. What is dropped under no lock: a child's source, as that leaves a set.
 
+use super::homeless;
 use super::watch::Watched;
 use std::task::{Context, Poll, Wake, Waker};
 use zokio_base::sync::{Arc, Mutex};
@@ -23,16 +24,18 @@ struct Orphan {
     watched: Mutex<Option<Watched>>,
 }
 
-/// Orphans without a runtime.
-static HOMELESS: Mutex<Vec<Watched>> = Mutex::new(Vec::new());
-
 /// Reaps a child, now or as soon as it ends.
 pub(super) fn leave(watched: Watched) {
-    if let Some(watched) = unreaped(watched) {
+    let Some(watched) = unreaped(watched) else {
+        return;
+    };
+    if watched.has_source() {
         let orphan = Orphan {
             watched: Mutex::new(Some(watched)),
         };
         Arc::new(orphan).advance();
+    } else {
+        homeless::enter(watched.id());
     }
 }
 
@@ -40,13 +43,6 @@ pub(super) fn leave(watched: Watched) {
 fn unreaped(mut watched: Watched) -> Option<Watched> {
     // An error says that there is nothing to be reaped.
     matches!(watched.try_wait(), Ok(None)).then_some(watched)
-}
-
-/// Gives the homeless to the current runtime.
-pub(super) fn adopt() {
-    let homeless = std::mem::take(&mut *HOMELESS.lock());
-    // Whom the current runtime cannot take either is homeless again, and not tried twice.
-    homeless.into_iter().for_each(leave);
 }
 
 impl Orphan {
@@ -66,8 +62,11 @@ impl Orphan {
         };
         let taken = watched.take();
         drop(watched);
-        if outcome.is_err() {
-            HOMELESS.lock().extend(taken.and_then(unreaped));
+        // The child's owner is dropped before its number goes to those who reap by numbers.
+        if let (Err(_), Some(unreaped)) = (outcome, taken.and_then(unreaped)) {
+            let child = unreaped.id();
+            drop(unreaped);
+            homeless::enter(child);
         }
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! On Linux a child has a descriptor that becomes readable when it ends: one source like any other.
 //! Where there is none (other systems, old kernels, sandboxes), `SIGCHLD` says that some child has
-//! ended, and each one that is waited for is asked.
+//! ended, and each one that is waited for is asked. Both need a descriptor. While the process has none
+//! left, the child is asked again and again, with growing pauses, and gets a better source as soon as
+//! there is one: a child that has started is never given up for want of a descriptor.
 //!
 //! Invariants:
 //!
@@ -12,10 +14,11 @@
 //!    that one may be gone, or not be driven.
 //! 3. Nobody but the owner of the [`StdChild`] reaps it. So its number is its own until then.
 
-use crate::io_driver::{IoSource, try_driver};
+use crate::io_driver::{BackOff, IoSource, Pause, try_driver};
 use crate::signal::unix::{Signal, SignalKind, signal_with_driver};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::pin::Pin;
 use std::process::{Child as StdChild, ExitStatus};
 use std::task::{Context, Poll, ready};
 use zokio_driver::{Direction, DriverHandle, Interest};
@@ -40,26 +43,79 @@ impl Means {
     }
 }
 
-/// The end of the child will not be noticed: its runtime has shut down, or there are no descriptors
-/// left. The child itself is as it was.
+/// The end of the child will not be noticed: its runtime has shut down. The child itself is as it
+/// was.
 pub(super) struct Unwatched(pub(super) io::Error);
 
 /// Tells of the end of a child, or of some child.
 pub(super) enum Source {
     Pidfd(IoSource<OwnedFd>),
     Signal(Signal),
+    Asking(Asking),
+}
+
+/// Stands for a source while there are no descriptors.
+pub(super) struct Asking {
+    /// What to have as soon as possible. None if the system cannot watch the descriptors that there are.
+    means: Option<Means>,
+    driver: DriverHandle,
+    back_off: BackOff,
+    pause: Option<Pause>,
+}
+
+impl Asking {
+    fn new(means: Option<Means>, driver: DriverHandle) -> Self {
+        Self {
+            means,
+            driver,
+            back_off: BackOff::new(),
+            pause: None,
+        }
+    }
+
+    /// A source with a descriptor, if there is one again.
+    fn better_source(&self, child: &StdChild) -> Option<Source> {
+        Source::by_descriptor(self.means?, child, &self.driver).ok()
+    }
+
+    /// Waits until it is time to ask again.
+    fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.pause.is_none() {
+            if try_driver().is_none() {
+                // Whoever reaps events polls an orphan, perhaps outside of every runtime.
+                return Poll::Ready(Err(zokio_driver::poll::shutdown_error()));
+            }
+            self.pause = Some(self.back_off.pause()?);
+        }
+        if let Some(pause) = &mut self.pause {
+            let waited = ready!(Pin::new(pause).poll(cx));
+            self.pause = None;
+            waited?;
+        }
+        Poll::Ready(Ok(()))
+    }
 }
 
 impl Source {
-    /// A source for `child`: by `means`, or by a signal if they are missing here.
+    /// A source for `child`: by `means`, or by a signal if they are missing here, or by asking.
     ///
     /// # Errors
-    /// If there are no descriptors left.
+    /// If the runtime has shut down.
     pub(super) fn of(means: Means, child: &StdChild, driver: DriverHandle) -> io::Result<Self> {
+        match Self::by_descriptor(means, child, &driver) {
+            Err(error) if !zokio_runtime::is_rt_shutdown_err(&error) => {
+                Ok(Self::Asking(Asking::new(Some(means), driver)))
+            }
+            found => found,
+        }
+    }
+
+    /// As [`of`](Self::of), for what has a descriptor.
+    fn by_descriptor(means: Means, child: &StdChild, driver: &DriverHandle) -> io::Result<Self> {
         if means == Means::Pidfd {
             match zokio_driver::fd::pidfd_open(child.id()) {
                 Ok(fd) => {
-                    let pidfd = IoSource::with_driver(fd, Interest::READABLE, driver)?;
+                    let pidfd = IoSource::with_driver(fd, Interest::READABLE, driver.clone())?;
                     return Ok(Self::Pidfd(pidfd));
                 }
                 Err(error) if is_out_of_descriptors(&error) => return Err(error),
@@ -67,17 +123,14 @@ impl Source {
                 Err(_) => {}
             }
         }
-        Self::signal(driver)
-    }
-
-    fn signal(driver: DriverHandle) -> io::Result<Self> {
-        signal_with_driver(SignalKind::child(), driver).map(Self::Signal)
+        signal_with_driver(SignalKind::child(), driver.clone()).map(Self::Signal)
     }
 
     fn driver(&self) -> &DriverHandle {
         match self {
             Self::Pidfd(pidfd) => pidfd.driver(),
             Self::Signal(signal) => signal.driver(),
+            Self::Asking(asking) => &asking.driver,
         }
     }
 }
@@ -95,6 +148,11 @@ impl Watched {
 
     pub(super) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Whether an event will tell of the child's end, without being asked for.
+    pub(super) fn has_source(&self) -> bool {
+        !matches!(self.source, Source::Asking(_))
     }
 
     pub(super) fn kill(&mut self) -> io::Result<()> {
@@ -126,11 +184,24 @@ impl Watched {
                             return Poll::Ready(Err(Unwatched(error)));
                         }
                         // It has such descriptors and cannot watch them.
-                        Err(_) => match Source::signal(pidfd.driver().clone()) {
-                            Ok(signal) => self.source = signal,
-                            Err(error) => return Poll::Ready(Err(Unwatched(error))),
-                        },
+                        Err(_) => {
+                            let driver = pidfd.driver().clone();
+                            self.source =
+                                Source::of(Means::Signal, child, driver).map_err(Unwatched)?;
+                        }
                     }
+                }
+                Source::Asking(asking) => {
+                    if asking.pause.is_none() {
+                        if let Some(better) = asking.better_source(child) {
+                            self.source = better;
+                            continue;
+                        }
+                        if let Ok(result) = has_ended(child) {
+                            return Poll::Ready(Ok(result));
+                        }
+                    }
+                    ready!(asking.poll_pause(cx)).map_err(Unwatched)?;
                 }
                 Source::Signal(signal) => {
                     match has_ended(child) {
@@ -138,8 +209,13 @@ impl Watched {
                         Err(_would_block) => {}
                     }
                     if ready!(signal.poll_recv(cx)).is_none() {
-                        let gone = io::Error::other("the runtime has shut down");
-                        return Poll::Ready(Err(Unwatched(gone)));
+                        let driver = signal.driver();
+                        if driver.is_shutdown() {
+                            let gone = zokio_driver::poll::shutdown_error();
+                            return Poll::Ready(Err(Unwatched(gone)));
+                        }
+                        // It has a descriptor and cannot watch it.
+                        self.source = Source::Asking(Asking::new(None, driver.clone()));
                     }
                 }
             }
@@ -154,6 +230,7 @@ impl Watched {
         let means = match &self.source {
             Source::Pidfd(_) => Means::Pidfd,
             Source::Signal(_) => Means::Signal,
+            Source::Asking(asking) => asking.means.unwrap_or(Means::best()),
         };
         self.source = Source::of(means, &self.child, driver)?;
         Ok(())
