@@ -22,6 +22,9 @@ pub mod driver;
 pub mod fd;
 pub mod op;
 pub mod poll;
+#[cfg(unix)]
+#[path = "sys/signals.rs"]
+pub mod signals;
 pub mod uring;
 
 mod flight;

@@ -27,7 +27,7 @@
 //! a later end raises the signal, whose handler asks, or has somebody ask again who may have asked
 //! too early.
 //!
-//! All accesses to a slot are sequentially consistent: the pairing partner of a store here is a handler
+//! All accesses are sequentially consistent: the partner of a store here is a handler
 //! that the kernel starts, and such paths are rare enough not to argue about less.
 #![allow(unsafe_code)]
 
@@ -39,6 +39,9 @@ const CHILD: u64 = (1 << 31) - 1;
 const OWNER_SHIFT: u32 = 31;
 const BUSY: u64 = 1 << 62;
 const AGAIN: u64 = 1 << 63;
+
+// SeqCst for every access, of slots and of links: see the head.
+const ALL: Ordering = Ordering::SeqCst;
 
 /// Slots of one block.
 const SLOTS: usize = 64;
@@ -61,7 +64,7 @@ impl Block {
     }
 
     fn next(&self) -> Option<&'static Block> {
-        let next = self.next.load(Ordering::SeqCst);
+        let next = self.next.load(ALL);
         // SAFETY: a block that was linked is never freed, and is shared by reference only.
         unsafe { next.as_ref() }
     }
@@ -72,9 +75,7 @@ impl Block {
             return next;
         }
         let new = Box::into_raw(Box::new(Block::new()));
-        let linked =
-            self.next
-                .compare_exchange(ptr::null_mut(), new, Ordering::SeqCst, Ordering::SeqCst);
+        let linked = self.next.compare_exchange(ptr::null_mut(), new, ALL, ALL);
         match linked {
             // SAFETY: it is linked now, and so never freed.
             Ok(_) => unsafe { &*new },
@@ -92,23 +93,16 @@ impl Block {
 impl Slot {
     /// Enters `word`; false if the slot is another child's of the process `me`.
     fn enter(&self, me: u64, word: u64) -> bool {
-        let found = self.0.load(Ordering::SeqCst);
+        let found = self.0.load(ALL);
         let is_free = found == 0 || owner(found) != me;
-        is_free
-            && self
-                .0
-                .compare_exchange(found, word, Ordering::SeqCst, Ordering::SeqCst)
-                .is_ok()
+        is_free && self.0.compare_exchange(found, word, ALL, ALL).is_ok()
     }
 
     /// Frees the slot if `has_ended` says so of its child.
     fn ask(&self, me: u64, mut has_ended: impl FnMut(u64) -> bool) {
-        let change = |from, to| {
-            self.0
-                .compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst)
-        };
+        let change = |from, to| self.0.compare_exchange(from, to, ALL, ALL);
         let word = loop {
-            let word = self.0.load(Ordering::SeqCst);
+            let word = self.0.load(ALL);
             if word == 0 || owner(word) != me {
                 return;
             }
@@ -122,14 +116,14 @@ impl Slot {
         };
         loop {
             if has_ended(word & CHILD) {
-                self.0.store(0, Ordering::SeqCst);
+                self.0.store(0, ALL);
                 return;
             }
             if change(word | BUSY, word).is_ok() {
                 return;
             }
             // The only other change of a busy slot: somebody has set `AGAIN`.
-            self.0.store(word | BUSY, Ordering::SeqCst);
+            self.0.store(word | BUSY, ALL);
         }
     }
 }
@@ -172,12 +166,8 @@ pub(super) fn reap_ended() {
 
 /// Reaps one child. True if there is nothing more to be done about it.
 fn reap(child: u64) -> bool {
-    let mut status = 0;
-    // SAFETY: the call writes to `status` only. It may be made in a handler; the registry of handlers
-    // restores the error number afterwards. The number fits: it came from the system.
-    let result = unsafe { libc::waitpid(child as libc::pid_t, &raw mut status, libc::WNOHANG) };
-    // An error says that it is no child of ours (any more).
-    result != 0
+    // It fits: it came from the system. The registry of handlers restores the error number afterwards.
+    zokio_driver::signals::reap(child as libc::pid_t)
 }
 
 /// Has `SIGCHLD` reap the homeless from now on.

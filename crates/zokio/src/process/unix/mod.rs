@@ -3,7 +3,6 @@
 //! [`Watched`] is a child that was not reaped yet, and the source that tells of its end. [`Process`]
 //! has it until the child is reaped, or given to [`orphan`]. A child whose runtime is gone as well is
 //! reaped by [`homeless`].
-#![allow(unsafe_code)]
 
 mod homeless;
 mod orphan;
@@ -13,13 +12,12 @@ mod watch;
 pub use pipe::{ChildStderr, ChildStdin, ChildStdout};
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::process::{Child as StdChild, ExitStatus};
-use std::ptr;
 use std::task::{Context, Poll, ready};
 pub(super) use watch::Means;
 use watch::{Source, Unwatched, Watched};
 use zokio_driver::DriverHandle;
+use zokio_driver::signals::{discards_children, keep_children};
 
 /// To be called before a process is started.
 pub(super) fn before_spawn() {
@@ -32,36 +30,6 @@ pub(super) fn before_spawn() {
             keep_children();
         }
     }
-}
-
-/// What is done with `SIGCHLD`. None if the system does not tell.
-fn child_action() -> Option<libc::sigaction> {
-    let mut action = MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: the call changes nothing, and writes the current action to the place that is passed.
-    let result = unsafe { libc::sigaction(libc::SIGCHLD, ptr::null(), action.as_mut_ptr()) };
-    // SAFETY: the call has succeeded, and so written the action.
-    (result == 0).then(|| unsafe { action.assume_init() })
-}
-
-/// Whether the system reaps children by itself, and forgets how they ended. A process inherits this
-/// from the program that has started it.
-fn discards_children() -> bool {
-    child_action().is_some_and(|action| {
-        action.sa_sigaction == libc::SIG_IGN || action.sa_flags & libc::SA_NOCLDWAIT != 0
-    })
-}
-
-/// Has the system keep children until they are reaped.
-fn keep_children() {
-    let Some(mut action) = child_action() else {
-        return;
-    };
-    if action.sa_sigaction == libc::SIG_IGN {
-        action.sa_sigaction = libc::SIG_DFL;
-    }
-    action.sa_flags &= !libc::SA_NOCLDWAIT;
-    // SAFETY: the action is the one that the system has told, with a default in place of ignoring.
-    unsafe { libc::sigaction(libc::SIGCHLD, &raw const action, ptr::null_mut()) };
 }
 
 const ABANDONED: &str = "a process is abandoned last of all";
