@@ -40,9 +40,14 @@ pub trait Park {
     /// come, `limit` has passed or somebody unparks, and drains what is ready.
     fn park<S: WakeSink>(&mut self, limit: Option<Duration>, sink: &mut S);
 
+    /// The thread stops taking turns here, and it is not said when another begins. Submits what is
+    /// pending, and sees to it that what was promised goes on meanwhile. Never waits.
+    fn leave<S: WakeSink>(&mut self, sink: &mut S);
+
     /// Ends all that is under way: every operation is cancelled or handed over, every timer and
-    /// every waiter is woken. Called once, by the last owner, after all tasks were dropped.
-    fn shutdown<S: WakeSink>(&mut self, sink: &mut S);
+    /// every waiter is woken. Waits for what cannot be cancelled, until `deadline` at the latest.
+    /// Called once, by the last owner, after all tasks were dropped.
+    fn shutdown<S: WakeSink>(&mut self, deadline: Option<Instant>, sink: &mut S);
 }
 
 /// Ends a [`Park::park`].

@@ -218,6 +218,16 @@ impl<T> Slab<T> {
             })
     }
 
+    /// All values, to be changed, in the order of their slots.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots
+            .iter_mut()
+            .filter_map(|slot| match &mut slot.content {
+                Content::Value(value) => Some(value),
+                Content::Free { .. } => None,
+            })
+    }
+
     /// Takes every value out. Keys given out before find nothing afterwards.
     pub fn drain(&mut self) -> Vec<T> {
         let keys: Vec<Key> = self.iter().map(|(key, _)| key).collect();

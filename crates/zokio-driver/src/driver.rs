@@ -5,7 +5,8 @@
 //! pending, wait (or not), drain what is ready of both planes into a sink.
 //!
 //! A worker waits in one place, its readiness set: the ring is a member of the set from the first
-//! turn after it was made.
+//! turn after it was made. If the system refuses that for now, or takes no requests for now, the worker
+//! waits for a short time that grows ([`Pause`]), and tries again.
 //!
 //! Invariants:
 //!
@@ -20,6 +21,7 @@ use crate::poll::park_state::ParkState;
 use crate::poll::set::{Drained, Set};
 use crate::poll::watch::Watch;
 use crate::uring::IoMode;
+use crate::uring::lane::{keep, mind};
 use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
@@ -35,6 +37,27 @@ pub const EVENTS_DEFAULT: usize = 1024;
 /// A worker whose set is watched looks at it itself after this time: the guard may have no
 /// processor to run on, or more events than one drain takes.
 const OWN_LOOK: Duration = Duration::from_micros(200);
+
+/// The first wait of a worker that has to try something again.
+const PAUSE_MIN: Duration = Duration::from_micros(50);
+
+/// The longest wait of a worker that has to try something again.
+const PAUSE_MAX: Duration = Duration::from_millis(10);
+
+/// For how long a worker waits that has to try something again: longer each time in a row.
+#[derive(Debug, Default)]
+struct Pause(Duration);
+
+impl Pause {
+    fn next(&mut self) -> Duration {
+        self.0 = (self.0 * 2).clamp(PAUSE_MIN, PAUSE_MAX);
+        self.0
+    }
+
+    fn reset(&mut self) {
+        self.0 = Duration::ZERO;
+    }
+}
 
 /// How a driver is to be.
 #[derive(Clone)]
@@ -156,6 +179,7 @@ impl Driver {
                 watches_ring: false,
                 turns: 0,
                 left_since: None,
+                pause: Pause::default(),
             })
             .collect();
         Ok(Driver { handle, workers })
@@ -281,6 +305,8 @@ pub struct WorkerDriver {
     turns: u32,
     /// Since when this worker has left its set to the guard, if it does.
     left_since: Option<Instant>,
+    /// For how long it waits if something has to be tried again.
+    pause: Pause,
 }
 
 impl WorkerDriver {
@@ -343,26 +369,26 @@ impl WorkerDriver {
         let lane = self.handle.0.plane.lane(self.index);
         lane.submit_pending();
         let reaped = lane.reap(sink);
-        if !self.watches_ring {
-            self.watch_ring();
+        if reaped > 0 && lane.must_retry() {
+            // What was reaped may have been what the kernel wanted first.
+            lane.submit_pending();
         }
+        self.watch_ring();
         self.turns = 0;
         self.left_since = None;
+        let pause = self.pause_to_retry();
         let lane = self.handle.0.plane.lane(self.index);
         let seat = &self.handle.0.seats[self.index];
         if reaped > 0 || limit == Some(Duration::ZERO) || !seat.state.begin() {
             expect_drained(seat.set.try_drain(sink), self, sink);
-        } else if !lane.begin_wait() {
+        } else if !lane.begin_wait() && pause.is_none() {
             // Left by a thread that has lost this worker's core since the submission above.
             seat.state.end();
             lane.submit_pending();
             expect_drained(seat.set.try_drain(sink), self, sink);
         } else {
             let left = deadline.map(|at| at.saturating_duration_since(clock::now()));
-            let timeout = match (limit, left) {
-                (Some(limit), Some(left)) => Some(limit.min(left)),
-                (limit, left) => limit.or(left),
-            };
+            let timeout = [limit, left, pause].into_iter().flatten().min();
             let drained = self.wait(timeout, sink);
             seat.state.end();
             lane.end_wait();
@@ -371,29 +397,60 @@ impl WorkerDriver {
         lane.reap(sink);
     }
 
+    /// For how long the worker may wait at most because nothing ends its wait when something has
+    /// changed: the kernel has left requests in the queue, or the set does not watch the ring.
+    fn pause_to_retry(&mut self) -> Option<Duration> {
+        let lane = self.handle.0.plane.lane(self.index);
+        let is_blind = !self.watches_ring && lane.in_flight() > 0;
+        if is_blind || lane.must_retry() {
+            return Some(self.pause.next());
+        }
+        self.pause.reset();
+        None
+    }
+
     /// Has the set watch the ring, once there is one. Registering reports completions that are
     /// there already, so none is missed.
     fn watch_ring(&mut self) {
-        let Some(ring) = self.handle.0.plane.lane(self.index).fd() else {
+        if self.watches_ring {
+            return;
+        }
+        let lane = self.handle.0.plane.lane(self.index);
+        let Some(ring) = lane.fd() else {
             return;
         };
-        // A set that cannot watch its ring would let its worker sleep on completions.
-        let watched = self.handle.set(self.index).watch_ring(ring);
-        assert!(
-            watched.is_ok(),
-            "the readiness set cannot watch the ring: {watched:?}"
-        );
-        self.watches_ring = true;
+        // Otherwise it is tried again at the next wait, operations go elsewhere until then, and this
+        // worker does not sleep on completions (`pause_to_retry`).
+        self.watches_ring = self.handle.set(self.index).watch_ring(ring).is_ok();
+        lane.set_watched(self.watches_ring);
+    }
+
+    /// The worker stops taking turns for now. Submits what is pending, and has what was promised and is
+    /// not over looked after by a thread of the pool. Never waits.
+    pub fn leave<S: WakeSink>(&mut self, sink: &mut S) {
+        let plane = &self.handle.0.plane;
+        let lane = plane.lane(self.index);
+        lane.submit_pending();
+        lane.reap(sink);
+        if lane.has_promised() {
+            mind(plane, self.index);
+        }
     }
 
     /// Ends all that is under way on this worker: waiters are woken and told that the driver is
-    /// gone, operations are cancelled and waited for. From then on the sources of this worker's set
-    /// give errors. Called once, after all tasks were dropped.
-    pub fn shutdown<S: WakeSink>(&mut self, sink: &mut S) {
+    /// gone, operations are cancelled and waited for, until `deadline` at the latest. From then on the
+    /// sources of this worker's set give errors. Called once, after all tasks were dropped.
+    ///
+    /// Operations that the kernel has not ended by then are abandoned: see
+    /// [`OpMetrics::abandoned`](crate::uring::OpMetrics::abandoned).
+    pub fn shutdown<S: WakeSink>(&mut self, deadline: Option<Instant>, sink: &mut S) {
         // Release pairs with the acquire in `is_shutdown`.
         self.handle.0.shutdown.store(true, Ordering::Release);
         self.handle.set(self.index).shutdown(sink);
-        self.handle.0.plane.lane(self.index).shutdown(sink);
+        let plane = &self.handle.0.plane;
+        if plane.lane(self.index).shutdown(deadline, sink) > 0 {
+            keep(plane, self.index);
+        }
     }
 }
 
@@ -404,3 +461,6 @@ fn expect_drained<S: WakeSink>(drained: io::Result<Drained>, worker: &WorkerDriv
         Err(error) => panic!("the readiness set cannot be waited for: {error:?}"),
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle)), zokio_ring))]
+mod tests;

@@ -378,7 +378,7 @@ fn many_begun_together() {
         }
         assert!(plane.start_all(Some(0), Vec::<Fsync>::new()).is_empty());
         // A lane that takes nothing any more: the pool does it.
-        plane.lane(0).shutdown(&mut Vec::new());
+        plane.lane(0).shutdown(None, &mut Vec::new());
         let late = (0..4).map(|_| Fsync::new(file.clone()));
         for sync in plane.start_all(Some(0), late) {
             block_on(&plane, sync).unwrap();

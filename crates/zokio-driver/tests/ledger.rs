@@ -12,9 +12,11 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 use zokio_driver::buf::{IoBuf, IoBufMut};
 use zokio_driver::op::*;
 use zokio_driver::uring::{IoMode, thread_in_flight};
+use zokio_driver::{Driver, DriverOptions};
 
 /// Descriptors are counted for the whole process, so these tests take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -329,7 +331,11 @@ fn a_lane_shuts_down_with_operations_in_flight() {
         drop(plane.start(Some(0), write));
     }
     let mut wakers = Vec::new();
-    assert_eq!(plane.lane(0).shutdown(&mut wakers), 0, "nothing is leaked");
+    assert_eq!(
+        plane.lane(0).shutdown(None, &mut wakers),
+        0,
+        "nothing is abandoned"
+    );
     assert_eq!(std::fs::read(&path).unwrap().len(), 1600);
     // Whoever still waits is told, through the pool, which has the last word.
     for read in &mut reads {
@@ -351,30 +357,46 @@ fn a_lane_shuts_down_with_operations_in_flight() {
     assert_eq!(BUFFERS.load(Ordering::Relaxed), 0);
 }
 
-/// What cannot be waited for is leaked, not freed: the kernel may still write there.
+/// What cannot be waited for is abandoned, not freed: the kernel may still write there. It is given back
+/// when the kernel is done with it.
 #[test]
-fn what_outlasts_the_grace_is_leaked() {
+fn what_outlasts_the_grace_is_abandoned_and_given_back_later() {
     let _turn = TURN.lock().unwrap_or_else(|poison| poison.into_inner());
     if !has_ring() {
         return;
     }
-    let (_reader, writer) = std::io::pipe().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
     let file = OpenFile::new(File::from(std::os::fd::OwnedFd::from(writer)));
-    let plane = plane(IoMode::Uring, &Pool::held()).unwrap();
+    let mut driver = Driver::new(&DriverOptions::new(1), Pool::held()).unwrap();
+    let plane = driver.handle.plane().clone();
     // More than a pipe holds, so the last of them waits for a reader.
-    let mut writes: Vec<_> = (0..32)
-        .map(|_| {
-            let write = Write::new(file.clone(), vec![7; 8192], 0, At::Cursor);
-            plane.start(Some(0), write)
-        })
-        .collect();
-    let mut wakers = Vec::new();
-    let grace = std::time::Duration::from_millis(50);
-    let leaked = plane.lane(0).shutdown_within(grace, &mut wakers);
-    assert!(leaked > 0);
-    let is_lost = |write: &mut Op<Write<Vec<u8>>>| matches!(poll_once(write), Poll::Ready(sent) if sent.buf.is_none() && sent.result.is_err());
+    let start = |_| {
+        let bytes = Counted::new(vec![7; 8192]);
+        plane.start(Some(0), Write::new(file.clone(), bytes, 0, At::Cursor))
+    };
+    let mut writes: Vec<_> = (0..32).map(start).collect();
+    let mut wakers: Vec<std::task::Waker> = Vec::new();
+    let begun = zokio_base::clock::real_now();
+    let deadline = begun + Duration::from_millis(50);
+    driver.workers[0].shutdown(Some(deadline), &mut wakers);
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "it has a deadline"
+    );
+    let abandoned = plane.metrics().abandoned;
+    assert!(abandoned > 0);
+    let is_lost = |write: &mut Op<Write<Counted>>| matches!(poll_once(write), Poll::Ready(sent) if sent.buf.is_none() && sent.result.is_err());
     let lost = writes.iter_mut().map(is_lost).filter(|&is_lost| is_lost);
-    assert_eq!(lost.count(), leaked);
+    assert_eq!(lost.count() as u64, abandoned);
+    drop((writes, file, driver));
+    assert_ne!(BUFFERS.load(Ordering::Relaxed), 0, "the kernel has them");
+    // A reader comes: the kernel goes on.
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut { reader }, &mut bytes).unwrap();
+    assert!(bytes.len() > 8192 && bytes.iter().all(|&byte| byte == 7));
+    while BUFFERS.load(Ordering::Relaxed) > 0 || plane.metrics().in_flight > 0 {
+        std::thread::yield_now();
+    }
 }
 
 /// A thread that lost its worker's core in a long poll takes itself for the worker still. What it

@@ -292,7 +292,7 @@ fn shutdown_wakes_and_tells() {
     let mut buf = [0; 8];
     assert!(poll_read(&registration, &mut cx, &near, &mut buf).is_pending());
     let mut sink = Vec::new();
-    driver.workers[0].shutdown(&mut sink);
+    driver.workers[0].shutdown(None, &mut sink);
     assert_eq!(wake_all(&mut sink), 1);
     assert_eq!(count.get(), 1);
     let Poll::Ready(Err(error)) = poll_read(&registration, &mut cx, &near, &mut buf) else {

@@ -203,12 +203,16 @@ impl Park for WorkerPark {
         self.fire(sink);
     }
 
-    fn shutdown<S: WakeSink>(&mut self, sink: &mut S) {
+    fn leave<S: WakeSink>(&mut self, sink: &mut S) {
+        self.driver.leave(sink);
+    }
+
+    fn shutdown<S: WakeSink>(&mut self, deadline: Option<Instant>, sink: &mut S) {
         // Shutting the timers down twice does nothing; each worker does it, none is the last.
         if let Some(timers) = &self.timers {
             timers.shutdown(sink);
         }
-        self.driver.shutdown(sink);
+        self.driver.shutdown(deadline, sink);
     }
 }
 

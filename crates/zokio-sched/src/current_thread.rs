@@ -213,6 +213,7 @@ fn drive<P: Park + Send + 'static, Q: Policy, F: Future>(
             }
             let polled = worker.poll_root(|| coop::budget(|| future.as_mut().poll(cx)));
             if let Poll::Ready(output) = polled {
+                worker.leave();
                 return Some(output);
             }
             // What the future has set going gets its turn before the future's next.
@@ -258,7 +259,10 @@ fn drive_until_idle<P: Park + Send + 'static, Q: Policy>(
     let mut has_looked = false;
     loop {
         match worker.step() {
-            Step::Idle { deadline } if has_looked => return deadline,
+            Step::Idle { deadline } if has_looked => {
+                worker.leave();
+                return deadline;
+            }
             Step::Idle { .. } => {
                 worker.glance();
                 has_looked = true;

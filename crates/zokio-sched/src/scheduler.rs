@@ -71,6 +71,8 @@ pub struct Scheduler<P: Park + Send + 'static, Q: Policy> {
 struct Ending {
     arrived: usize,
     done: bool,
+    /// Until when the drivers may wait for what they have under way.
+    deadline: Option<Instant>,
 }
 
 impl<P: Park + Send + 'static, Q: Policy> fmt::Debug for Scheduler<P, Q> {
@@ -265,6 +267,12 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
         self.shared.bell.close();
     }
 
+    /// Lets the drivers wait until `deadline` at the latest for what they have under way, when they
+    /// end. Called before the shutdown begins.
+    pub fn limit_shutdown(&self, deadline: Instant) {
+        self.ending.lock().deadline = Some(deadline);
+    }
+
     /// Waits until the shutdown is over, for `timeout` at most. Returns whether it is. Workers that
     /// no thread runs are run here, to their end.
     pub fn wait_shutdown(self: &Arc<Self>, timeout: Option<Duration>) -> bool {
@@ -325,6 +333,7 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
         for lane in &self.shared.lanes {
             drop(lane.inbox.close());
         }
+        let deadline = self.ending.lock().deadline;
         for lane in &self.shared.lanes {
             // SAFETY: every seat was retired, under locks that this thread has passed through
             // since, so nobody else touches a core any more.
@@ -332,7 +341,7 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
             let mut wakers: Vec<Waker> = Vec::new();
             // Dropped here, not with the last task handle: it may own descriptors.
             if let Some(mut park) = core.take_park() {
-                park.shutdown(&mut wakers);
+                park.shutdown(deadline, &mut wakers);
             }
             for waker in wakers {
                 foreign::wake(waker);

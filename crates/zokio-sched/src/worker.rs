@@ -24,6 +24,7 @@ use crate::scheduler::Scheduler;
 use crate::shared::{Local, Shared};
 use crate::sys;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 use zokio_base::clock;
@@ -318,11 +319,29 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
     pub(crate) fn poll_root<R>(&mut self, poll: impl FnOnce() -> R) -> R {
         let tenure = &self.local.tenure;
         tenure.begin_poll(0, None);
-        let result = poll();
+        // A panic is the caller's, who gets it once the worker has left in order.
+        let result = catch_unwind(AssertUnwindSafe(poll));
         if !tenure.end_poll(&self.lane().seat) {
             self.ended = Some(Step::Lost);
         }
-        result
+        match result {
+            Ok(result) => result,
+            Err(payload) => {
+                self.leave();
+                resume_unwind(payload)
+            }
+        }
+    }
+
+    /// The thread stops running this worker, and nobody may run it for a long time: what its driver
+    /// has pending is handed over. Called last before the worker is dropped.
+    pub(crate) fn leave(&mut self) {
+        if self.ended.is_some() {
+            return;
+        }
+        let mut wakers = Vec::new();
+        self.core().with_park(|park| park.leave(&mut wakers));
+        self.wake_all(wakers);
     }
 
     #[cold]

@@ -111,7 +111,9 @@ impl Park for DevicePark {
         self.poll(sink);
     }
 
-    fn shutdown<S: WakeSink>(&mut self, sink: &mut S) {
+    fn leave<S: WakeSink>(&mut self, _sink: &mut S) {}
+
+    fn shutdown<S: WakeSink>(&mut self, _deadline: Option<Instant>, sink: &mut S) {
         self.timers.shutdown(sink);
         self.poll(sink);
     }

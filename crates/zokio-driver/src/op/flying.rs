@@ -8,8 +8,9 @@
 //! 1. The cell with the operation belongs to: the starter, until it is submitted; then the waiter,
 //!    for reading, until its last transition; then whoever that transition (or the finisher's) left
 //!    in charge of the outcome. The kernel meanwhile touches what the operation points at only.
-//! 2. An operation that the driver gave up on ([`Outcome::Lost`] from a ring) is leaked, never
-//!    freed: the kernel may still write.
+//! 2. An operation that the driver gave up on ([`Outcome::Lost`] from a ring) is not freed before its
+//!    last completion, since the kernel may still write: it stays with its finisher, and the waiter,
+//!    which is told, never touches the cell.
 //! 3. There is one [`Finisher`] for each submission, and it finishes once.
 #![allow(unsafe_code)]
 #![cfg_attr(not(zokio_ring), allow(dead_code))] // One half of this is for rings.
@@ -106,7 +107,7 @@ impl<O: Backends> Shared<O> {
     /// # Safety
     /// The caller is in charge of the outcome (invariant 1).
     unsafe fn settle_orphan(&self, outcome: Outcome<O>) {
-        let (operation, was_cancelled) = match outcome {
+        let (operation, was_dropped) = match outcome {
             Outcome::Output(output) => return O::orphan(output),
             Outcome::NotRun(_) | Outcome::Lost => return,
             // SAFETY: the caller's promise.
@@ -116,13 +117,17 @@ impl<O: Backends> Shared<O> {
                 match backend::settle(unsafe { self.take_operation() }, result) {
                     Finish::Done(output) => return O::orphan(output),
                     Finish::Again(operation) | Finish::Offload(operation) => {
-                        (operation, backend::is_cancelled(result))
+                        // The kernel cancels, too, when the thread that submitted it ends. What we
+                        // never cancel was cancelled like that, before it did anything.
+                        let is_ours =
+                            operation.is_unbounded() || matches!(O::KIND, Kind::Read | Kind::Open);
+                        (operation, is_ours && backend::is_cancelled(result))
                     }
                 }
             }
         };
         // Its effect was asked for, so it still has to happen.
-        if !was_cancelled && !operation.may_be_left_out() {
+        if !was_dropped && !operation.may_be_left_out() {
             self.plane.offload_detached(operation);
         }
     }
@@ -170,11 +175,16 @@ pub(crate) trait Flying: Send + Sync {
     /// # Safety
     /// The caller is the one finisher.
     unsafe fn refuse(&self) -> Option<Waker>;
-    /// See [`Finisher::abandon`].
+    /// See [`Finisher::lose`].
     ///
     /// # Safety
-    /// The caller is the one finisher, and leaks this.
-    unsafe fn abandon(&self) -> Option<Waker>;
+    /// The caller is the one finisher, and keeps this until it calls [`bury`](Self::bury).
+    unsafe fn lose(&self) -> Option<Waker>;
+    /// The last completion has come of what was lost: what it brought is given back.
+    ///
+    /// # Safety
+    /// The caller is the one finisher, and has called [`lose`](Self::lose) and nothing since.
+    unsafe fn bury(&self, result: i32, flags: u32);
 }
 
 impl<O: Backends> Flying for Shared<O> {
@@ -213,14 +223,24 @@ impl<O: Backends> Flying for Shared<O> {
         unsafe { self.finish(Outcome::NotBegun) }
     }
 
-    unsafe fn abandon(&self) -> Option<Waker> {
+    unsafe fn lose(&self) -> Option<Waker> {
         // SAFETY: the caller's promise.
         unsafe { self.finish(Outcome::Lost) }
+    }
+
+    unsafe fn bury(&self, result: i32, _flags: u32) {
+        // SAFETY: the waiter was told that it is lost, so that the cell is still the finisher's
+        // (invariant 2).
+        unsafe { self.settle_orphan(Outcome::Kernel(result)) }
     }
 }
 
 /// The right to finish an operation, once (invariant 3).
-pub(crate) struct Finisher(Arc<dyn Flying>);
+pub(crate) struct Finisher {
+    flying: Arc<dyn Flying>,
+    /// The driver gave up waiting for it (invariant 2).
+    is_lost: bool,
+}
 
 impl Finisher {
     /// The finisher of an operation that was just given to a ring.
@@ -228,27 +248,38 @@ impl Finisher {
     /// # Safety
     /// Called once for each submission.
     pub(crate) unsafe fn new(flying: Arc<dyn Flying>) -> Self {
-        Self(flying)
+        Self {
+            flying,
+            is_lost: false,
+        }
     }
 
     /// What it finishes.
     pub(crate) fn flying(&self) -> &dyn Flying {
-        &*self.0
+        &*self.flying
     }
 
     /// What it finishes, to be told of a completion that is not the last.
     pub(crate) fn share(&self) -> Arc<dyn Flying> {
-        self.0.clone()
+        self.flying.clone()
     }
 
     /// The last completion has come with `result` and `flags`. Returns whom to wake.
     pub(crate) fn complete(self, result: i32, flags: u32) -> Option<Waker> {
+        if self.is_lost {
+            return self.end(|flying| {
+                // SAFETY: this is the one finisher, it was lost, and it is gone after this.
+                unsafe { flying.bury(result, flags) };
+                None
+            });
+        }
         // SAFETY: this is the one finisher, and it is gone after this.
         self.end(|flying| unsafe { flying.complete(result, flags) })
     }
 
     /// The kernel did not take the request: it runs elsewhere, or not at all if nobody waits.
     pub(crate) fn refuse(self) -> Option<Waker> {
+        debug_assert!(!self.is_lost, "only what the kernel has taken can be lost");
         // SAFETY: this is the one finisher, and it is gone after this.
         self.end(|flying| unsafe { flying.refuse() })
     }
@@ -256,17 +287,19 @@ impl Finisher {
     /// Finishes. An operation that nobody waits for is dropped here with its buffer, whose destructor
     /// may be a user's (`Bytes::from_owner`): its panic is contained.
     fn end(self, finish: impl FnOnce(&dyn Flying) -> Option<Waker>) -> Option<Waker> {
-        let waker = foreign::contain(|| finish(&*self.0)).flatten();
-        foreign::drop_value(self.0);
+        let waker = foreign::contain(|| finish(&*self.flying)).flatten();
+        foreign::drop_value(self.flying);
         waker
     }
 
-    /// The driver gives up waiting. The operation is leaked (invariant 2).
-    pub(crate) fn abandon(self) -> Option<Waker> {
-        // SAFETY: this is the one finisher, it is gone after this, and it leaks its reference.
-        let waker = unsafe { self.0.abandon() };
-        std::mem::forget(self.0);
-        waker
+    /// The driver gives up waiting, and tells whoever waits. The finisher is kept until the last
+    /// completion: it owns what the kernel may write to (invariant 2). Does nothing the second time.
+    pub(crate) fn lose(&mut self) -> Option<Waker> {
+        if std::mem::replace(&mut self.is_lost, true) {
+            return None;
+        }
+        // SAFETY: this is the one finisher, and `complete` knows from now on.
+        unsafe { self.flying.lose() }
     }
 }
 

@@ -7,19 +7,27 @@
 use super::flying::{Job, Op, Shared};
 use super::{Backends, Kind};
 use crate::bell::Bell;
-use crate::uring::lane::Lane;
+use crate::uring::lane::{Lane, is_keeper};
 use crate::uring::{IoMode, OpMetrics, RingStatus, backend, probe};
 use std::fmt;
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use zokio_base::foreign;
 use zokio_base::park::{Interrupt, Offload};
+use zokio_base::sync::Mutex;
 use zokio_base::sync::std_atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Ends the wait of the worker with this index.
 pub type UnparkWorker = Arc<dyn Fn(usize) + Send + Sync>;
 
-/// Is told once why there is no ring.
+/// Is told once why there is no ring: once if it is for now, and once if it is for good.
 pub type OnRefusal = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Why an operation could not go to a ring.
+struct Refused {
+    why: String,
+    is_for_now: bool,
+}
 
 /// The completion plane of one driver.
 pub struct Plane {
@@ -29,8 +37,8 @@ pub struct Plane {
     /// Spreads operations that begin outside of the workers.
     next_lane: AtomicUsize,
     offloaded: AtomicU64,
-    /// Set at the first refusal, whichever worker met it.
-    refusal: OnceLock<String>,
+    /// The first refusal, whichever worker met it. One for now gives place to one for good.
+    refusal: Mutex<Option<Refused>>,
     on_refusal: Option<OnRefusal>,
 }
 
@@ -73,7 +81,7 @@ impl Plane {
             offload,
             next_lane: AtomicUsize::new(0),
             offloaded: AtomicU64::new(0),
-            refusal: OnceLock::new(),
+            refusal: Mutex::new(None),
             on_refusal,
         }))
     }
@@ -168,8 +176,18 @@ impl Plane {
 
     /// Runs `operation`, for which nobody waits, on a thread that may block.
     pub(crate) fn offload_detached<O: Backends>(&self, operation: O) {
+        if is_keeper() {
+            // The pool is gone, and this thread may block.
+            return O::orphan(operation.run());
+        }
         self.offload
             .offload(Box::new(move || O::orphan(operation.run())));
+    }
+
+    /// Runs `job` on a thread that may block.
+    #[cfg(zokio_ring)]
+    pub(crate) fn offload_job(&self, job: Box<dyn FnOnce() + Send>) {
+        self.offload.offload(job);
     }
 
     fn may_use_ring<O: Backends>(&self, operation: &O) -> bool {
@@ -190,14 +208,25 @@ impl Plane {
         }
     }
 
-    fn note_refusal(&self, why: &dyn fmt::Display) {
-        let mut is_first = false;
-        let why = self.refusal.get_or_init(|| {
-            is_first = true;
-            why.to_string()
+    #[cold]
+    fn note_refusal(&self, why: &probe::Refusal) {
+        let is_for_now = why.is_for_now();
+        let mut refusal = self.refusal.lock();
+        if refusal
+            .as_ref()
+            .is_some_and(|known| is_for_now || !known.is_for_now)
+        {
+            return;
+        }
+        let why = why.to_string();
+        *refusal = Some(Refused {
+            why: why.clone(),
+            is_for_now,
         });
-        if let (true, Some(on_refusal)) = (is_first, &self.on_refusal) {
-            on_refusal(why);
+        // Foreign code, which is called with no lock held.
+        drop(refusal);
+        if let Some(on_refusal) = &self.on_refusal {
+            let _ = foreign::contain(|| on_refusal(&why));
         }
     }
 
@@ -225,8 +254,10 @@ impl Plane {
                 why: "the mode is epoll".to_owned(),
             };
         }
-        match self.refusal.get() {
-            Some(why) => RingStatus::Refused { why: why.clone() },
+        match &*self.refusal.lock() {
+            Some(refused) => RingStatus::Refused {
+                why: refused.why.clone(),
+            },
             None => RingStatus::NotNeededYet,
         }
     }
@@ -236,7 +267,7 @@ impl Plane {
         let mut metrics = OpMetrics {
             // ORDERING: Relaxed: a metric.
             offloaded: self.offloaded.load(Ordering::Relaxed),
-            refused: u64::from(self.refusal.get().is_some()),
+            refused: u64::from(self.refusal.lock().is_some()),
             ..OpMetrics::default()
         };
         for lane in &self.lanes {

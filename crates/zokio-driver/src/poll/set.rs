@@ -29,7 +29,7 @@ use std::time::Duration;
 use zokio_base::park::WakeSink;
 use zokio_base::slab::{Key, Slab};
 use zokio_base::sync::std_atomic::{AtomicU64, Ordering};
-use zokio_base::sync::{Arc, Mutex};
+use zokio_base::sync::{Arc, Mutex, thread};
 
 /// The waker of the set.
 const WAKE: Token = Token(usize::MAX);
@@ -44,6 +44,13 @@ const _: () = assert!(LAST_PEER >= token::FIRST_SPECIAL);
 
 /// Workers, as bits.
 pub(crate) type Peers = u64;
+
+/// How often a set's waker is fired again when the system says no.
+const FIRES_MAX: u32 = 16;
+
+/// How long a wait is that the system refused because it lacks something: the shortest that needs
+/// nothing of it but a clock.
+const REFUSED_WAIT: Duration = Duration::from_millis(1);
 
 /// What one drain brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -156,8 +163,15 @@ impl Set {
 
     /// Ends a wait in the set, or the next one.
     pub(crate) fn fire(&self) {
-        // The waker's counter is full only if it is fired already.
-        let fired = self.waker.wake();
+        // The waker's counter is full only if it is fired already. A signal, or memory that lacks for
+        // a moment, must not lose the wake-up.
+        let mut fired = self.waker.wake();
+        for _ in 0..FIRES_MAX {
+            if fired.is_ok() {
+                return;
+            }
+            fired = self.waker.wake();
+        }
         debug_assert!(
             fired.is_ok(),
             "the waker of a set cannot be fired: {fired:?}"
@@ -267,10 +281,12 @@ impl Set {
                 return Ok(drained);
             }
         }
-        if !sys::wait_fine(self.fd, fine)? {
-            return Ok(Drained::default());
+        match sys::wait_fine(self.fd, fine) {
+            Ok(false) => Ok(Drained::default()),
+            Ok(true) => self.drain(&mut reaper, Some(Duration::ZERO), sink),
+            // The set's own wait needs no memory of the system, and is a little longer.
+            Err(_) => self.drain(&mut reaper, Some(REFUSED_WAIT), sink),
         }
-        self.drain(&mut reaper, Some(Duration::ZERO), sink)
     }
 
     /// Drains without waiting, unless somebody else is at it.
@@ -296,6 +312,13 @@ impl Set {
             Ok(()) => {}
             // A signal ended the wait. The buffer still holds the events of the last one.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                return Ok(Drained::default());
+            }
+            // The system lacks something for now: the caller waits again, in a while.
+            Err(error) if sys::is_for_now(&error) => {
+                if timeout != Some(Duration::ZERO) {
+                    thread::sleep(REFUSED_WAIT);
+                }
                 return Ok(Drained::default());
             }
             Err(error) => return Err(error),

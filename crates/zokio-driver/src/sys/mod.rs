@@ -4,14 +4,17 @@
 //! - `SetFd`: names a readiness set, for waiting on it from outside;
 //! - `RingFd` and `watch_ring`: has a set watch a ring;
 //! - `nest` and `take_out`: a set as a member of another one;
-//! - `split_timeout` and `wait_fine`: waits that are finer than the set's own.
+//! - `split_timeout` and `wait_fine`: waits that are finer than the set's own;
+//! - `is_for_now`: whether an error says that the system lacks something for a while.
 
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
 pub use unix::SourceId;
 #[cfg(unix)]
-pub(crate) use unix::{RingFd, SetFd, deregister, nest, register, take_out, watch_ring};
+pub(crate) use unix::{
+    RingFd, SetFd, deregister, is_for_now, nest, register, take_out, watch_ring,
+};
 
 #[cfg(not(unix))]
 mod other;
@@ -19,7 +22,8 @@ mod other;
 pub use other::SourceId;
 #[cfg(not(unix))]
 pub(crate) use other::{
-    RingFd, SetFd, deregister, nest, register, split_timeout, take_out, wait_fine, watch_ring,
+    RingFd, SetFd, deregister, is_for_now, nest, register, split_timeout, take_out, wait_fine,
+    watch_ring,
 };
 
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "illumos"))]

@@ -62,3 +62,8 @@ pub(crate) fn split_timeout(timeout: Duration) -> (Duration, Duration) {
 pub(crate) fn wait_fine(_set: SetFd, _timeout: Duration) -> io::Result<bool> {
     Ok(true)
 }
+
+/// Whether an error says that the system lacks something that it may have in a while.
+pub(crate) fn is_for_now(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::OutOfMemory
+}

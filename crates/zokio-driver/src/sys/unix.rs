@@ -55,3 +55,9 @@ pub(crate) fn nest(registry: &Registry, inner: SetFd, token: Token) -> io::Resul
 pub(crate) fn take_out(registry: &Registry, inner: SetFd) -> io::Result<()> {
     SourceFd(&inner.raw()).deregister(registry)
 }
+
+/// Whether an error says that the system lacks something that it may have in a while.
+pub(crate) fn is_for_now(error: &io::Error) -> bool {
+    let code = error.raw_os_error();
+    code.is_some_and(|code| [libc::ENOMEM, libc::EAGAIN, libc::ENOBUFS].contains(&code))
+}

@@ -9,6 +9,7 @@ use crate::op::{Backends, Operation, Plane};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 use zokio_base::park::WakeSink;
 
 /// How an operation runs on a ring: not at all here.
@@ -74,6 +75,13 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl Refusal {
+    /// It is for good.
+    pub fn is_for_now(&self) -> bool {
+        false
+    }
+}
+
 /// Whether rings run operations of this kind.
 ///
 /// # Errors
@@ -135,6 +143,13 @@ impl Lane {
         0
     }
 
+    pub(crate) fn set_watched(&self, _is_watched: bool) {}
+
+    /// Nothing is left over.
+    pub(crate) fn must_retry(&self) -> bool {
+        false
+    }
+
     /// Nothing keeps the worker from waiting.
     pub fn begin_wait(&self) -> bool {
         true
@@ -143,13 +158,28 @@ impl Lane {
     /// Nothing to do.
     pub fn end_wait(&self) {}
 
+    pub(crate) fn has_promised(&self) -> bool {
+        false
+    }
+
     /// Nothing to reap.
     pub fn reap<S: WakeSink>(&self, _sink: &mut S) -> usize {
         0
     }
 
     /// Nothing to end.
-    pub fn shutdown<S: WakeSink>(&self, _sink: &mut S) -> usize {
+    pub fn shutdown<S: WakeSink>(&self, _deadline: Option<Instant>, _sink: &mut S) -> usize {
         0
     }
+}
+
+/// Nothing is ever promised on a ring.
+pub(crate) fn mind(_plane: &Arc<Plane>, _worker: usize) {}
+
+/// Nothing is ever abandoned.
+pub(crate) fn keep(_plane: &Arc<Plane>, _worker: usize) {}
+
+/// No thread is.
+pub(crate) fn is_keeper() -> bool {
+    false
 }

@@ -17,7 +17,6 @@
 use super::probe::{Answer, End, Kernel, byte};
 use crate::buf::{IoBuf, IoBufMut};
 use crate::op::OpenFile;
-use crate::op::flying::Flying;
 use crate::op::{
     At, Backends, Close, Filled, Fsync, Op, OpPath, Open, OpenHow, Plane, Read, Sent, Statx, Write,
 };
@@ -30,7 +29,8 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Wake, Waker};
-use std::time::Duration;
+use std::time::Instant;
+use zokio_base::clock::real_now;
 use zokio_base::park::{Offload, WakeSink};
 use zokio_base::sync::Mutex;
 use zokio_base::sync::std_atomic::{AtomicUsize, Ordering};
@@ -471,22 +471,21 @@ impl World {
 
     fn shut_down(&mut self) {
         self.kernel.be_willing();
-        let grace = Duration::from_secs(10);
-        let left = self.end_lane(grace);
+        let left = self.end_lane(None);
         assert_eq!(left, 0, "the kernel was willing");
         self.settle();
     }
 
-    /// Ends the lane. Returns how many operations it leaked.
-    fn end_lane(&self, grace: Duration) -> usize {
+    /// Ends the lane. Returns how many operations it abandoned.
+    fn end_lane(&self, deadline: Option<Instant>) -> usize {
         let mut wakers = Vec::new();
-        let left = self.plane.lane(0).shutdown_within(grace, &mut wakers);
+        let left = self.plane.lane(0).shutdown(deadline, &mut wakers);
         wakers.into_iter().for_each(Waker::wake);
         assert_eq!(self.pending(), 0, "messages were left");
         left
     }
 
-    /// The kernel keeps what it has, and the lane gives up.
+    /// The kernel keeps what it has, and the lane gives up. Then the kernel goes on, or never does.
     fn abandon(&mut self, is_busy: bool) {
         self.kernel.be_stuck(is_busy);
         let lane = self.plane.lane(0);
@@ -497,25 +496,37 @@ impl World {
             self.reap(0);
         }
         let lane = self.plane.lane(0);
-        let mut leaked: Vec<*const dyn Flying> = Vec::new();
-        let cell = std::cell::RefCell::new(&mut leaked);
-        lane.slots.names(|finisher| {
-            if !self.kernel.is_running(finisher.flying().name()) {
-                return false;
+        let taken = lane
+            .slots
+            .names(|finisher| self.kernel.is_running(finisher.flying().name()));
+        assert_eq!(self.end_lane(Some(real_now())), taken.len());
+        let lane = self.plane.lane(0);
+        assert_eq!(lane.in_flight(), taken.len(), "each keeps its slot");
+        if is_busy {
+            self.kernel.halt();
+            self.finish_waiting();
+            for name in taken {
+                // As if the process ended here.
+                drop(self.plane.lane(0).slots.retire(name));
             }
-            let flying: *const (dyn Flying + '_) = finisher.flying();
-            // SAFETY: what a finisher has owns all it is made of; only the type forgot.
-            let flying: *const dyn Flying = unsafe { std::mem::transmute(flying) };
-            cell.borrow_mut().push(flying);
-            false
-        });
-        assert_eq!(self.end_lane(Duration::ZERO), leaked.len());
-        self.kernel.halt();
-        self.settle();
-        for flying in leaked {
-            // SAFETY: the lane leaked its reference to each, and nobody else has it.
-            drop(unsafe { Arc::from_raw(flying) });
+        } else {
+            // Who waits is told before the kernel is done with it.
+            self.finish_waiting();
+            self.settle();
         }
+    }
+
+    /// All that wait are told something.
+    fn finish_waiting(&mut self) {
+        for _ in 0..ROUNDS_MAX {
+            self.run_jobs();
+            for which in (0..self.waiting.len()).rev() {
+                if self.waiting[which].was_woken() {
+                    self.poll(which);
+                }
+            }
+        }
+        assert!(self.waiting.is_empty(), "some wait for ever");
     }
 
     fn finish(mut self, ending: Ending) {
@@ -586,6 +597,7 @@ pub fn run(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::uring::submit::REFUSALS_MAX;
     use proptest::prelude::*;
 
     proptest! {
@@ -620,6 +632,73 @@ mod tests {
             world.begin(READ, true);
         }
         world.finish(Ending::Abandon { is_busy: true });
+    }
+
+    #[test]
+    fn what_the_kernel_leaves_makes_new_operations_go_elsewhere_until_it_takes_it() {
+        let mut world = World::new(false);
+        world.begin(READ, true);
+        for _ in 0..REFUSALS_MAX {
+            assert!(world.pool.0.lock().is_empty());
+            world.kernel.answer(Answer::Again);
+            world.step(Step::Submit);
+            assert!(world.plane.lane(0).must_retry());
+        }
+        world.begin(READ, true);
+        assert_eq!(world.pool.0.lock().len(), 1, "it waits behind nothing");
+        world.step(Step::Submit);
+        assert!(!world.plane.lane(0).must_retry());
+        world.begin(READ, true);
+        assert_eq!(world.plane.lane(0).pending(), 1, "the ring takes it again");
+        world.finish(Ending::Wait);
+    }
+
+    #[test]
+    fn what_cannot_be_flushed_is_asked_for_again() {
+        let mut world = World::new(false);
+        // More than the completion queue holds.
+        for _ in 0..8 {
+            world.begin(READ, true);
+        }
+        world.step(Step::Submit);
+        world.kernel.complete_all();
+        // Whoever reaps tries twice.
+        world.kernel.refuse_entering(2);
+        world.plane.lane(0).reap(&mut Vec::<Waker>::new());
+        assert!(world.plane.lane(0).in_flight() > 0);
+        assert!(world.plane.lane(0).must_retry(), "no event tells of them");
+        world.step(Step::Reap);
+        assert!(!world.plane.lane(0).must_retry());
+        world.finish(Ending::Wait);
+    }
+
+    #[test]
+    fn what_was_abandoned_is_given_back_when_the_kernel_is_done_with_it() {
+        let mut world = World::new(false);
+        for what in [READ, What::Open { create: true }, What::Close] {
+            world.begin(what, true);
+        }
+        world.begin(What::Open { create: true }, true);
+        world.step(Step::Submit);
+        // Nobody waits for the last one.
+        drop(world.waiting.pop());
+        world.finish(Ending::Abandon { is_busy: false });
+    }
+
+    #[test]
+    fn a_write_that_ended_with_its_thread_is_made_elsewhere() {
+        let mut world = World::new(false);
+        let write = What::Write {
+            pipe: false,
+            len: 7,
+        };
+        world.begin(write, true);
+        world.step(Step::Submit);
+        world.waiting.clear();
+        world.kernel.complete(0, End::Cancelled);
+        world.step(Step::Reap);
+        assert_eq!(world.pool.0.lock().len(), 1, "it was promised");
+        world.finish(Ending::Wait);
     }
 
     #[test]

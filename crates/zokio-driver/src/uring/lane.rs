@@ -22,12 +22,17 @@
 //! 3. A message that got into the mailbox is submitted, refused or, if nobody waits for it and it
 //!    would change nothing, left out; none is lost. After `close` none gets in.
 //! 4. Wakers are called with no lock held, unless the caller's sink collects them.
+//! 5. A worker waits without end only if the kernel has taken all that was left for it
+//!    ([`Lane::must_retry`]): what ends a wait is a completion, or a thread that leaves something.
 #![allow(unsafe_code)]
 
 use super::OpMetrics;
+use super::attempt::Attempt;
 use super::doorbell::Doorbell;
+pub(crate) use super::minder::mind;
 use super::probe::Refusal;
 use super::ring::{Completion, Ring};
+pub(crate) use super::shutdown::{is_keeper, keep};
 use super::slots::Slots;
 use super::submit::Submission;
 use super::turnstile::Turnstile;
@@ -38,10 +43,10 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::os::fd::RawFd;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use zokio_base::park::WakeSink;
 use zokio_base::sync::Mutex;
-use zokio_base::sync::std_atomic::{AtomicBool, AtomicU64, Ordering};
+use zokio_base::sync::std_atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// What the mailbox holds.
 pub(super) enum Message {
@@ -63,12 +68,25 @@ pub struct Lane {
     unpark: UnparkWorker,
     mailbox: Mutex<Mailbox>,
     bell: Doorbell,
-    ring: OnceLock<Result<Ring, Refusal>>,
+    ring: Attempt<Ring>,
     pub(super) slots: Slots<Finisher>,
     pub(super) submission: Mutex<Submission>,
     completion: Turnstile,
     /// The kernel refused to be entered: nothing is submitted any more.
     pub(super) is_broken: AtomicBool,
+    /// How many requests the kernel left in the submission queue. Written under the submission lock.
+    pub(super) leftovers: AtomicUsize,
+    /// The kernel has completions to post, and could not be entered for them. Written under the
+    /// submission lock.
+    is_unflushed: AtomicBool,
+    /// The kernel has taken nothing for a while: new operations go elsewhere.
+    pub(super) is_congested: AtomicBool,
+    /// The worker's set cannot watch the ring: new operations go elsewhere.
+    is_unwatched: AtomicBool,
+    /// Operations that the shutdown did not wait for to the end.
+    pub(super) abandoned: AtomicU64,
+    /// Whether a thread looks after the lane in its worker's place (`minder.rs`).
+    pub(super) is_minded: AtomicBool,
     pub(super) submitted: AtomicU64,
     pub(super) enters: AtomicU64,
 }
@@ -94,26 +112,61 @@ impl Lane {
                 is_closed: false,
             }),
             bell: Doorbell::new(),
-            ring: OnceLock::new(),
+            ring: Attempt::new(),
             slots: Slots::new(),
             submission: Mutex::new(Submission::default()),
             completion: Turnstile::new(),
             is_broken: AtomicBool::new(false),
+            leftovers: AtomicUsize::new(0),
+            is_unflushed: AtomicBool::new(false),
+            is_congested: AtomicBool::new(false),
+            is_unwatched: AtomicBool::new(false),
+            abandoned: AtomicU64::new(0),
+            is_minded: AtomicBool::new(false),
             submitted: AtomicU64::new(0),
             enters: AtomicU64::new(0),
         }
     }
 
     pub(super) fn ring(&self) -> Option<&Ring> {
-        self.ring.get().and_then(|ring| ring.as_ref().ok())
+        self.ring.get()
     }
 
     /// Makes the ring unless it is there.
+    ///
+    /// # Errors
+    /// If the system refuses it, or something hinders the one that there is: the operation goes
+    /// elsewhere.
+    #[inline]
     pub(crate) fn ensure_ring(&self) -> Result<(), Refusal> {
-        match self.ring.get_or_init(Ring::build) {
-            Ok(_) => Ok(()),
-            Err(refusal) => Err(refusal.clone()),
+        self.ring.get_or_try(Ring::build)?;
+        // ORDERING: Relaxed, both: seen late, an operation waits for the ring a little longer.
+        if self.is_congested.load(Ordering::Relaxed) {
+            return Err(Refusal::hindered("io_uring_enter"));
         }
+        // ORDERING: Relaxed: as above.
+        if self.is_unwatched.load(Ordering::Relaxed) {
+            return Err(Refusal::hindered("epoll_ctl"));
+        }
+        Ok(())
+    }
+
+    /// Whether the worker's set watches the ring. Where it cannot, completions end no wait.
+    pub(crate) fn set_watched(&self, is_watched: bool) {
+        // ORDERING: Relaxed: as in `ensure_ring`.
+        self.is_unwatched.store(!is_watched, Ordering::Relaxed);
+    }
+
+    /// Whether the kernel owes this lane something that ends no wait: it left requests in the
+    /// submission queue, or keeps completions back until it is entered. The worker then has to come
+    /// back by itself.
+    #[inline]
+    pub(crate) fn must_retry(&self) -> bool {
+        // ORDERING: Relaxed, both: the worker that asks wrote them, or reads them under the lock
+        // next time.
+        self.leftovers.load(Ordering::Relaxed) > 0
+            // ORDERING: Relaxed: as above.
+            || self.is_unflushed.load(Ordering::Relaxed) && self.in_flight() > 0
     }
 
     /// The ring's descriptor, to be watched for reading. None until an operation needed the ring.
@@ -166,6 +219,8 @@ impl Lane {
         metrics.enters += self.enters.load(Ordering::Relaxed);
         metrics.in_flight += self.in_flight() as u64;
         metrics.rings += u64::from(self.fd().is_some());
+        // ORDERING: Relaxed: as above.
+        metrics.abandoned += self.abandoned.load(Ordering::Relaxed);
     }
 
     /// Leaves an operation to be submitted. If the lane takes nothing any more, the operation is
@@ -256,23 +311,19 @@ impl Lane {
         self.mailbox.lock().is_closed = true;
     }
 
+    /// Whether the mailbox takes nothing any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.mailbox.lock().is_closed
+    }
+
     /// Submits what waits. Returns how many requests the kernel took.
     #[inline]
     pub fn submit_pending(&self) -> usize {
-        // ORDERING: Relaxed: the owner set it, under the lock that `submit_all` takes.
-        if self.pending() == 0 && !self.slots_want_entering() {
+        // ORDERING: Relaxed: written under the lock that `submit_all` takes.
+        if self.pending() == 0 && self.leftovers.load(Ordering::Relaxed) == 0 {
             return 0;
         }
         self.submit_all()
-    }
-
-    #[inline]
-    fn slots_want_entering(&self) -> bool {
-        self.in_flight() > 0
-            && self
-                .submission
-                .try_lock()
-                .is_some_and(|s| s.has_leftovers())
     }
 
     /// The worker is about to wait. False if something waits to be submitted: then it must not.
@@ -352,9 +403,17 @@ impl Lane {
         };
         // SAFETY: we hold the submission lock (invariant 1).
         if !unsafe { ring.wants_entering() } {
+            // Another entering has had them posted.
+            // ORDERING: Relaxed: see `must_retry`. Asked first, to leave the cache line alone.
+            if self.is_unflushed.load(Ordering::Relaxed) {
+                self.is_unflushed.store(false, Ordering::Relaxed);
+            }
             return false;
         }
-        ring.enter_for_events().is_ok()
+        let has_entered = ring.enter_for_events().is_ok();
+        // ORDERING: Relaxed: see `must_retry`.
+        self.is_unflushed.store(!has_entered, Ordering::Relaxed);
+        has_entered
     }
 }
 

@@ -1,21 +1,26 @@
 //! The completion plane: one ring per worker, made when first needed.
 //!
-//! - [`probe`] finds out once per process what the kernel allows.
+//! - [`probe`] finds out once per process what the kernel allows; `attempt` keeps what it refuses.
 //! - [`backend`] is what an operation implements to run on a ring.
 //! - `slots` names operations in flight by index and generation.
 //! - `ring` is the kernel's side of it, which tests replace.
 //! - [`lane`] is a worker's ring with its mailbox: anyone may put operations in and reap what is
 //!   complete; the owner submits, in batches.
+//! - `minder` goes on with a lane whose worker has stopped; `shutdown` ends a lane.
 //! - [`threads`] counts what each thread has submitted, because the kernel ties requests to threads.
 //!
 //! Where there is no io_uring, `absent.rs` offers the same names, and nothing ever runs there.
 
+#[cfg(zokio_ring)]
+mod attempt;
 #[cfg(zokio_ring)]
 pub mod backend;
 #[cfg(zokio_ring)]
 mod doorbell;
 #[cfg(zokio_ring)]
 pub mod lane;
+#[cfg(zokio_ring)]
+mod minder;
 #[cfg(all(zokio_ring, not(all(any(test, fuzzing), not(any(loom, shuttle))))))]
 pub mod probe;
 #[cfg(all(zokio_ring, not(all(any(test, fuzzing), not(any(loom, shuttle))))))]
@@ -140,4 +145,7 @@ pub struct OpMetrics {
     pub rings: u64,
     /// Rings that the system refused to a worker.
     pub refused: u64,
+    /// Operations that the shutdown did not wait for to the end: the kernel still has them, and what
+    /// they hold stays allocated until it is done with them.
+    pub abandoned: u64,
 }

@@ -3,13 +3,15 @@
 //! A ring is made with the flags we want, then with fewer as long as the answer is `EINVAL`; the
 //! kernel is asked which opcodes it knows; and one request that does nothing is run, because a
 //! filter may allow the ring to be made and refuse it to be entered. Whatever is refused, the
-//! answer is kept: the operations run elsewhere.
+//! operations run elsewhere. The answer is kept: for good if the system has no rings or forbids them,
+//! for a while if it lacks descriptors or memory (`attempt.rs`).
 
+use super::attempt::Attempt;
 use crate::op::table::{KINDS, Kind, TABLE};
 use io_uring::{IoUring, Probe, opcode};
 use std::fmt;
 use std::io;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 /// Requests that fit into one submission.
 const SUBMISSION_ENTRIES: u32 = 256;
@@ -25,9 +27,13 @@ pub struct Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (when, until) = match self.is_for_now() {
+            true => ("for now", " until it is"),
+            false => ("here", ""),
+        };
         write!(
             f,
-            "io_uring is not available, files use the blocking pool: {}: {}",
+            "io_uring is not available {when}, files use the blocking pool{until}: {}: {}",
             self.step,
             io::Error::from_raw_os_error(self.error)
         )
@@ -40,6 +46,29 @@ impl Refusal {
             step,
             error: error.raw_os_error().unwrap_or(libc::EIO),
         }
+    }
+
+    /// The ring is there, but something hinders it.
+    pub(super) fn hindered(step: &'static str) -> Self {
+        Self {
+            step,
+            error: libc::EAGAIN,
+        }
+    }
+
+    /// Whether the system may answer otherwise later: it lacks what others may give back.
+    pub fn is_for_now(&self) -> bool {
+        matches!(
+            self.error,
+            libc::EMFILE
+                | libc::ENFILE
+                | libc::ENOMEM
+                | libc::ENOSPC
+                | libc::ENOBUFS
+                | libc::EAGAIN
+                | libc::EBUSY
+                | libc::EINTR
+        )
     }
 }
 
@@ -88,8 +117,8 @@ struct Caps {
 }
 
 fn caps() -> Result<&'static Caps, Refusal> {
-    static CAPS: OnceLock<Result<Caps, Refusal>> = OnceLock::new();
-    CAPS.get_or_init(probe).as_ref().map_err(Clone::clone)
+    static CAPS: LazyLock<Attempt<Caps>> = LazyLock::new(Attempt::new);
+    CAPS.get_or_try(probe)
 }
 
 fn probe() -> Result<Caps, Refusal> {

@@ -35,11 +35,31 @@ const STALE: u32 = 1 << 30;
 
 /// As in `probe.rs`.
 #[derive(Debug, Clone)]
-pub struct Refusal;
+pub struct Refusal {
+    is_for_now: bool,
+}
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the test refuses")
+    }
+}
+
+impl Refusal {
+    pub(super) fn for_now() -> Self {
+        Self { is_for_now: true }
+    }
+
+    pub(super) fn for_good() -> Self {
+        Self { is_for_now: false }
+    }
+
+    pub(super) fn hindered(_step: &'static str) -> Self {
+        Self::for_now()
+    }
+
+    pub fn is_for_now(&self) -> bool {
+        self.is_for_now
     }
 }
 
@@ -63,7 +83,7 @@ pub(super) struct Completion {
 
 /// What the kernel answers when requests are submitted.
 #[derive(Debug, Clone, Copy, Arbitrary)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// It takes all.
     All,
     /// It takes so many.
@@ -85,6 +105,9 @@ pub(super) enum End {
     Invalid,
     Unsupported,
     Failed,
+    /// As when the thread that submitted it ends. The fuzzer does not choose it: its corpus is older.
+    #[arbitrary(skip)]
+    Cancelled,
 }
 
 /// A request, as the kernel reads it.
@@ -146,12 +169,14 @@ struct State {
     is_busy: bool,
     /// Entering posts nothing the next time.
     is_vain: bool,
+    /// How often entering for completions fails from here on.
+    entering_refused: u32,
     /// Whatever runs is completed as soon as somebody looks.
     is_willing: bool,
 }
 
 /// The kernel.
-pub(super) struct Kernel {
+pub(crate) struct Kernel {
     state: Mutex<State>,
     /// What opened files are copies of.
     file: Mutex<Option<OwnedFd>>,
@@ -169,7 +194,7 @@ pub(super) fn byte(seed: u8, index: usize) -> u8 {
 
 impl Kernel {
     /// A kernel for the rings that this thread makes from here on.
-    pub(super) fn install(file: OwnedFd, refuses: bool) -> Arc<Self> {
+    pub(crate) fn install(file: OwnedFd, refuses: bool) -> Arc<Self> {
         let kernel = Arc::new(Self {
             state: Mutex::new(State::default()),
             file: Mutex::new(Some(file)),
@@ -186,12 +211,12 @@ impl Kernel {
         copy.expect("there are descriptors").into()
     }
 
-    pub(super) fn answer(&self, answer: Answer) {
+    pub(crate) fn answer(&self, answer: Answer) {
         self.state.lock().answers.push_back(answer);
     }
 
     /// How many requests with a name there are: in the queue, and beyond it.
-    pub(super) fn named(&self) -> (usize, usize) {
+    pub(crate) fn named(&self) -> (usize, usize) {
         let state = self.state.lock();
         let queued = state.queued.iter().filter(|r| r.name != 0).count();
         let running = state.running.iter().filter(|r| r.name != 0).count();
@@ -251,7 +276,7 @@ impl Kernel {
         }
     }
 
-    pub(super) fn complete_all(&self) {
+    pub(crate) fn complete_all(&self) {
         while !self.state.lock().running.is_empty() {
             self.complete(0, End::Full);
         }
@@ -279,8 +304,12 @@ impl Kernel {
         self.state.lock().is_vain = true;
     }
 
+    pub(super) fn refuse_entering(&self, times: u32) {
+        self.state.lock().entering_refused = times;
+    }
+
     /// From here on it takes everything and completes everything.
-    pub(super) fn be_willing(&self) {
+    pub(crate) fn be_willing(&self) {
         let mut state = self.state.lock();
         state.answers.clear();
         state.is_willing = true;
@@ -313,6 +342,7 @@ impl Kernel {
             (code::CANCEL, end) => state.cancel(request.address, end),
             (_, End::Interrupted) => -libc::EINTR,
             (_, End::Again) => -libc::EAGAIN,
+            (_, End::Cancelled) => -libc::ECANCELED,
             (_, End::Invalid) => -libc::EINVAL,
             (code::CLOSE, End::Unsupported) => -libc::EINVAL,
             (_, End::Unsupported) => -libc::EOPNOTSUPP,
@@ -433,9 +463,11 @@ pub(super) struct Ring(Arc<Kernel>);
 
 impl Ring {
     pub(super) fn build() -> Result<Self, Refusal> {
-        let kernel = KERNEL.with_borrow(Clone::clone).ok_or(Refusal)?;
+        let kernel = KERNEL
+            .with_borrow(Clone::clone)
+            .ok_or(Refusal::for_good())?;
         if kernel.refuses {
-            return Err(Refusal);
+            return Err(Refusal::for_good());
         }
         Ok(Self(kernel))
     }
@@ -465,6 +497,10 @@ impl Ring {
 
     pub(super) fn enter_for_events(&self) -> io::Result<()> {
         let mut state = self.0.state.lock();
+        if state.entering_refused > 0 {
+            state.entering_refused -= 1;
+            return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+        }
         if std::mem::take(&mut state.is_vain) {
             return Ok(());
         }

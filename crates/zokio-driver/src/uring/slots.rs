@@ -6,7 +6,7 @@
 //! Invariants:
 //!
 //! 1. A value is put in before the kernel is told its name and taken out exactly once: by the last
-//!    completion, by whoever finds that the kernel never took the request, or at shutdown.
+//!    completion, or by whoever finds that the kernel never took the request.
 //! 2. The word 0 is no name: generations of values are odd.
 
 use super::threads::Submitted;
@@ -125,13 +125,20 @@ impl<F> Slots<F> {
             .collect()
     }
 
-    /// Takes everything out.
-    pub(crate) fn drain(&self) -> Vec<F> {
+    /// Calls `look` with each value. Returns how many there are.
+    pub(crate) fn for_each(&self, mut look: impl FnMut(&mut F)) -> usize {
         let mut slab = self.slab.lock();
-        let all = slab.drain();
-        self.store_len(&slab);
-        // ORDERING: Relaxed: as in `admit`.
-        self.standing.store(0, Ordering::Relaxed);
-        all.into_iter().map(|slot| slot.value).collect()
+        let mut count = 0;
+        for slot in slab.values_mut() {
+            look(&mut slot.value);
+            count += 1;
+        }
+        count
+    }
+
+    /// Whether `choose` picks any value.
+    pub(crate) fn any(&self, choose: impl Fn(&F) -> bool) -> bool {
+        let slab = self.slab.lock();
+        slab.iter().any(|(_, slot)| choose(&slot.value))
     }
 }

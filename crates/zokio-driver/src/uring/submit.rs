@@ -1,10 +1,14 @@
 //! From the mailbox into the kernel.
 //!
 //! What the kernel may answer to a batch: it takes all of it; a part (the rest stays in the queue
-//! and goes with the next call); nothing for now (`EBUSY`, `EAGAIN`: completions have to be reaped
-//! first); a signal came (`EINTR`: again); or it refuses to be entered at all (a filter that was
+//! and goes with the next call); nothing for now (`EBUSY`, `EAGAIN`, `ENOMEM`: completions have to be
+//! reaped first, or memory has to come back); a signal came (`EINTR`: again); or it refuses to be entered at all (a filter that was
 //! put in place later): then the lane is broken for good, what the kernel did not take runs
 //! elsewhere, and what it did take is still reaped.
+//!
+//! What the kernel left ends no wait of the worker. So the worker comes back after a short time, which
+//! grows ([`Lane::must_retry`]), and when the kernel takes nothing for a while, new operations go
+//! elsewhere until it does. If it takes nothing for a second, the lane is broken as well.
 //!
 //! Invariant: `queued` holds the names of the requests in the submission queue that the kernel has
 //! not taken, in the same order. That is how we know which are counted for the calling thread.
@@ -19,7 +23,18 @@ use io_uring::{opcode, squeue};
 use std::collections::VecDeque;
 use std::io;
 use std::task::Waker;
+use std::time::{Duration, Instant};
+use zokio_base::clock::real_now;
 use zokio_base::sync::std_atomic::Ordering;
+
+/// How often one call is made again because of a signal.
+const SIGNALS_MAX: u32 = 16;
+
+/// How often in a row the kernel takes nothing before new operations go elsewhere.
+pub(super) const REFUSALS_MAX: u32 = 8;
+
+/// For how long the kernel may take nothing before the lane gives it up.
+const REFUSED_MAX: Duration = Duration::from_secs(1);
 
 /// What the submitter keeps between its calls.
 #[derive(Default)]
@@ -28,13 +43,10 @@ pub(super) struct Submission {
     queued: VecDeque<u64>,
     /// Messages on their way, kept for the allocation.
     batch: Vec<Message>,
-}
-
-impl Submission {
-    /// Whether the kernel left requests in the queue.
-    pub(super) fn has_leftovers(&self) -> bool {
-        !self.queued.is_empty()
-    }
+    /// How often in a row the kernel took nothing.
+    refusals: u32,
+    /// When it first took nothing, if it did the last time.
+    refused_since: Option<Instant>,
 }
 
 /// What came of entering the kernel.
@@ -114,7 +126,37 @@ impl Lane {
         submission.batch = batch;
     }
 
+    /// Has the kernel take what is in the submission queue, and remembers what it left.
     fn enter(&self, ring: &Ring, submission: &mut Submission) -> Entered {
+        let before = submission.queued.len();
+        let mut entered = self.try_enter(ring, submission);
+        if matches!(entered, Entered::NotNow) && submission.queued.len() == before {
+            submission.refusals = submission.refusals.saturating_add(1);
+            let now = real_now();
+            let since = *submission.refused_since.get_or_insert(now);
+            if now.saturating_duration_since(since) > REFUSED_MAX {
+                entered = Entered::Broken;
+            }
+        } else {
+            submission.refusals = 0;
+            submission.refused_since = None;
+        }
+        self.note_leftovers(submission);
+        entered
+    }
+
+    /// Called under the submission lock, whenever `queued` has changed for good.
+    fn note_leftovers(&self, submission: &Submission) {
+        // ORDERING: Relaxed: written under the lock, see `Lane::must_retry`.
+        self.leftovers
+            .store(submission.queued.len(), Ordering::Relaxed);
+        let is_congested = submission.refusals >= REFUSALS_MAX;
+        // ORDERING: Relaxed: see `Lane::ensure_ring`.
+        self.is_congested.store(is_congested, Ordering::Relaxed);
+    }
+
+    fn try_enter(&self, ring: &Ring, submission: &mut Submission) -> Entered {
+        let mut signals = 0;
         while !submission.queued.is_empty() {
             // ORDERING: Relaxed: a metric.
             self.enters.fetch_add(1, Ordering::Relaxed);
@@ -128,8 +170,10 @@ impl Lane {
                     self.submitted.fetch_add(taken as u64, Ordering::Relaxed);
                 }
                 Err(error) => match error.raw_os_error() {
-                    Some(libc::EINTR) => {}
-                    Some(libc::EBUSY | libc::EAGAIN) => return Entered::NotNow,
+                    Some(libc::EINTR) if signals < SIGNALS_MAX => signals += 1,
+                    Some(libc::EINTR | libc::EBUSY | libc::EAGAIN | libc::ENOMEM) => {
+                        return Entered::NotNow;
+                    }
                     _ => return Entered::Broken,
                 },
             }
@@ -155,6 +199,8 @@ impl Lane {
                 wakers.extend(finisher.refuse());
             }
         }
+        submission.refusals = 0;
+        self.note_leftovers(submission);
         let mut rest = Vec::new();
         self.take_mail(usize::MAX, &mut rest);
         for message in rest {

@@ -59,7 +59,9 @@ impl Park for Still {
         }
     }
 
-    fn shutdown<S: WakeSink>(&mut self, _sink: &mut S) {
+    fn leave<S: WakeSink>(&mut self, _sink: &mut S) {}
+
+    fn shutdown<S: WakeSink>(&mut self, _deadline: Option<Instant>, _sink: &mut S) {
         self.shut.fetch_add(1, Ordering::SeqCst);
     }
 }

@@ -20,7 +20,9 @@
 //! 4. A consumer that is dropped, or stopped, or does not keep up, cancels the request once. The
 //!    cancellation is a message in the lane's mailbox, behind the request's own; it may come too
 //!    late, and whatever the request brings until its last completion is treated as ever.
-//! 5. An operation that the driver gave up on is leaked with all it holds: the kernel may still write.
+//! 5. An operation that the driver gave up on stays with all it holds until its last completion: the
+//!    kernel may still write. The consumer has seen the end by then, and is given what comes before it
+//!    and nothing else.
 #![allow(unsafe_code)] // What a finisher calls is a promise of the finisher's.
 
 mod accept;
@@ -156,9 +158,16 @@ impl<M: ManyOnRing> Flying for Shared<M> {
         self.end(End::NotBegun)
     }
 
-    unsafe fn abandon(&self) -> Option<Waker> {
+    unsafe fn lose(&self) -> Option<Waker> {
         // The operation stays where it is (invariant 5).
         self.queue.end(End::Lost)
+    }
+
+    unsafe fn bury(&self, result: i32, flags: u32) {
+        // Nobody is left to be woken: the end came before.
+        let _ = self.take_in(result, flags);
+        let operation = self.operation.lock().take();
+        drop(operation);
     }
 }
 

@@ -96,7 +96,9 @@ impl<T> Queue<T> {
     /// Queues an item.
     pub(super) fn push(&self, item: T) -> Pushed<T> {
         let mut state = self.state.lock();
-        if state.is_orphaned {
+        // Behind the end comes nothing (invariant 2): what the kernel brings after the driver gave up
+        // on it is given back.
+        if state.is_orphaned || state.end.is_some() {
             return Pushed {
                 waker: None,
                 refused: Some(item),
