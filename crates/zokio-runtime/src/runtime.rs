@@ -226,8 +226,11 @@ impl Runtime {
     }
 
     /// Shuts the runtime down, and waits `duration` at most for what cannot be cancelled: closures
-    /// of `spawn_blocking` that have begun, and tasks that do not return from their poll. What has
-    /// not ended by then goes on on its own thread.
+    /// of `spawn_blocking` that have begun, tasks that do not return from their poll, and operations
+    /// on files that the system has not ended. What has not ended by then goes on on its own thread.
+    /// Operations of the ring are then counted as abandoned
+    /// ([`RuntimeMetrics::operations`]), and what they hold stays allocated until the system is done
+    /// with it.
     ///
     /// # Panics
     /// Inside of an asynchronous context, unless `duration` is zero.
@@ -261,6 +264,11 @@ impl Runtime {
             return;
         }
         let inner = &self.handle.inner;
+        // A time that does not fit the clock never comes.
+        let deadline = timeout.and_then(|timeout| clock::real_now().checked_add(timeout));
+        if let Some(deadline) = deadline {
+            inner.scheduler.limit_shutdown(deadline);
+        }
         inner.scheduler.begin_shutdown();
         if timeout != Some(Duration::ZERO) && context::region() != Region::Outside {
             // What can be said without waiting is said; a second panic would abort.

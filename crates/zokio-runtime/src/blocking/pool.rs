@@ -132,6 +132,12 @@ pub(crate) struct Pool {
     runtime: OnceLock<Weak<Inner>>,
 }
 
+/// The first wait of a thread that outlives its pool because of the kernel.
+const LINGER_MIN: Duration = Duration::from_millis(1);
+
+/// The longest wait of such a thread.
+const LINGER_MAX: Duration = Duration::from_secs(1);
+
 std::thread_local! {
     /// The pool that the thread belongs to, by its address.
     static MEMBER_OF: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
@@ -377,8 +383,19 @@ impl Pool {
         let pool = self.clone();
         builder.spawn(move || {
             life(&pool);
-            pool.roster.lock().end(number);
+            let must_linger = thread_in_flight() > 0;
+            if must_linger {
+                // The runtime is gone, and the kernel still has what this thread submitted. It ends
+                // with the thread, and the thread would end only with it: nobody is to wait for that.
+                drop(pool.roster.lock().threads.remove(&number));
+            } else {
+                pool.roster.lock().end(number);
+            }
             pool.queue.leave();
+            drop(pool);
+            if must_linger {
+                linger();
+            }
         })
     }
 
@@ -482,6 +499,15 @@ impl Pool {
             // A thread that ended by a panic has nothing to tell any more.
             let _ = thread.join();
         }
+    }
+}
+
+/// Waits until the kernel has ended what the calling thread has submitted. Another thread reaps it.
+fn linger() {
+    let mut pause = LINGER_MIN;
+    while thread_in_flight() > 0 {
+        thread::sleep(pause);
+        pause = (pause * 2).min(LINGER_MAX);
     }
 }
 
