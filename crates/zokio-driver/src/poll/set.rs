@@ -27,9 +27,10 @@ use std::io;
 use std::task::Waker;
 use std::time::Duration;
 use zokio_base::park::WakeSink;
+use zokio_base::parker::Parker;
 use zokio_base::slab::{Key, Slab};
 use zokio_base::sync::std_atomic::{AtomicU64, Ordering};
-use zokio_base::sync::{Arc, Mutex, thread};
+use zokio_base::sync::{Arc, Mutex};
 
 /// The waker of the set.
 const WAKE: Token = Token(usize::MAX);
@@ -317,7 +318,7 @@ impl Set {
             // The system lacks something for now: the caller waits again, in a while.
             Err(error) if sys::is_for_now(&error) => {
                 if timeout != Some(Duration::ZERO) {
-                    thread::sleep(REFUSED_WAIT);
+                    Parker::new().park_timeout(REFUSED_WAIT);
                 }
                 return Ok(Drained::default());
             }

@@ -23,6 +23,7 @@ use zokio_base::clock;
 use zokio_base::foreign::contain;
 use zokio_base::hash::Map;
 use zokio_base::park::Interrupt;
+use zokio_base::parker::Parker;
 use zokio_base::rand;
 use zokio_base::sync::thread::{self, JoinHandle as Thread};
 use zokio_base::sync::{Arc, Mutex, OnceLock, Weak};
@@ -504,9 +505,11 @@ impl Pool {
 
 /// Waits until the kernel has ended what the calling thread has submitted. Another thread reaps it.
 fn linger() {
+    // Ends no wait early: its only use is the time.
+    let nobody = Parker::new();
     let mut pause = LINGER_MIN;
     while thread_in_flight() > 0 {
-        thread::sleep(pause);
+        nobody.park_timeout(pause);
         pause = (pause * 2).min(LINGER_MAX);
     }
 }

@@ -295,8 +295,12 @@ impl Park for Breaks {
         self.still.park(limit, sink);
     }
 
-    fn shutdown<S: WakeSink>(&mut self, sink: &mut S) {
-        self.still.shutdown(sink);
+    fn leave<S: WakeSink>(&mut self, sink: &mut S) {
+        self.still.leave(sink);
+    }
+
+    fn shutdown<S: WakeSink>(&mut self, deadline: Option<std::time::Instant>, sink: &mut S) {
+        self.still.shutdown(deadline, sink);
     }
 }
 

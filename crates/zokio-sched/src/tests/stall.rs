@@ -355,7 +355,9 @@ impl Park for Sticky {
         self.waits.store(false, Ordering::SeqCst);
     }
 
-    fn shutdown<S: WakeSink>(&mut self, _sink: &mut S) {}
+    fn leave<S: WakeSink>(&mut self, _sink: &mut S) {}
+
+    fn shutdown<S: WakeSink>(&mut self, _deadline: Option<std::time::Instant>, _sink: &mut S) {}
 }
 
 /// A worker's driver gets stuck: that is reported and counted once, the tasks that wait in the worker's

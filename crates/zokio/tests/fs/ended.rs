@@ -142,3 +142,59 @@ fn an_open_file_can_still_be_given_back() {
     }
     books.close("files of a runtime that has ended");
 }
+
+/// A runtime that is kept and not driven: what was written is on its way all the same, also if the thread
+/// that began it ends, with which the system cancels what that thread has submitted.
+#[test]
+fn what_was_written_happens_though_nobody_drives_the_runtime() {
+    let _turn = turn();
+    for (mode, thread_ends) in [IoMode::Auto, IoMode::Epoll]
+        .into_iter()
+        .flat_map(|mode| [(mode, false), (mode, true)])
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let runtime = Builder::new_current_thread().io_mode(mode).build().unwrap();
+        let write = || {
+            runtime.block_on(async {
+                let mut file = File::create(&path).await.unwrap();
+                // Not flushed: who writes and forgets was told that it happens.
+                file.write_all(b"content").await.unwrap();
+            });
+        };
+        if thread_ends {
+            std::thread::scope(|scope| scope.spawn(write).join().unwrap());
+        } else {
+            write();
+        }
+        let begun = std::time::Instant::now();
+        while std::fs::read(&path).unwrap() != b"content" {
+            let waited = begun.elapsed();
+            assert!(waited.as_secs() < 20, "{mode:?}, {thread_ends}: it is lost");
+            std::thread::yield_now();
+        }
+        drop(runtime);
+    }
+}
+
+/// As the last, where the future panics on the way out of `block_on`.
+#[test]
+fn what_was_written_happens_though_block_on_panics() {
+    let _turn = turn();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        runtime.block_on(async {
+            let mut file = File::create(&path).await.unwrap();
+            file.write_all(b"content").await.unwrap();
+            panic!("on purpose");
+        });
+    }));
+    assert!(panicked.is_err());
+    let begun = std::time::Instant::now();
+    while std::fs::read(&path).unwrap() != b"content" {
+        assert!(begun.elapsed().as_secs() < 20, "it is lost");
+        std::thread::yield_now();
+    }
+}

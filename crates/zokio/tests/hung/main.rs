@@ -224,3 +224,50 @@ fn what_was_given_up_goes_on_when_the_server_answers() {
         assert!(server.was_asked_for(ask::OPEN));
     });
 }
+
+/// The runtime ends in time whatever its operations wait for. What the system still has is counted as
+/// abandoned, and given back when the server answers.
+#[test]
+fn a_runtime_ends_in_time_though_its_operations_hang() {
+    let modes = [IoMode::Auto, IoMode::Epoll];
+    for (mode, is_multi) in modes
+        .into_iter()
+        .flat_map(|mode| [(mode, false), (mode, true)])
+    {
+        for limit in [None, Some(A_WHILE)] {
+            let Some(server) = Server::mount(Kind::Direct) else {
+                return;
+            };
+            let name = format!("{mode:?}, is multi-threaded: {is_multi}, limit: {limit:?}");
+            println!("{name}");
+            let runtime = build(mode, is_multi);
+            let server = Arc::new(server);
+            let metrics = runtime.metrics();
+            runtime.block_on(async {
+                let mut reader = File::open(server.file()).await.unwrap();
+                let writer = both(&server).await;
+                server.keep_back(&[ask::READ, ask::WRITE]);
+                read_in_vain(&mut reader).await;
+                server.asked_to_read().await;
+                let write = timeout(A_WHILE, writer.write_at(vec![7; 10], 0)).await;
+                assert!(write.is_err(), "{write:?}");
+            });
+            let begun = std::time::Instant::now();
+            match limit {
+                None => runtime.shutdown_background(),
+                Some(limit) => runtime.shutdown_timeout(limit),
+            }
+            let took = begun.elapsed();
+            assert!(took < Duration::from_secs(5), "{name}: {took:?}");
+            // A runtime of many threads is ended by its worker, maybe a little later.
+            let on_ring = metrics.operations().in_flight > 0;
+            while on_ring && metrics.operations().abandoned == 0 {
+                std::thread::yield_now();
+            }
+            server.go_on();
+            while metrics.operations().in_flight > 0 {
+                std::thread::yield_now();
+            }
+        }
+    }
+}

@@ -26,6 +26,7 @@ pub mod ask {
     pub const GETATTR: u32 = 3;
     pub const OPEN: u32 = 14;
     pub const READ: u32 = 15;
+    pub const WRITE: u32 = 16;
     pub const FLUSH: u32 = 25;
     pub const POLL: u32 = 40;
     pub const LSEEK: u32 = 46;
@@ -37,7 +38,6 @@ const INIT: u32 = 26;
 const INTERRUPT: u32 = 36;
 const BATCH_FORGET: u32 = 42;
 const DESTROY: u32 = 38;
-const WRITE: u32 = 16;
 
 /// How long the file is.
 pub const LEN: u64 = 1 << 20;
@@ -446,7 +446,7 @@ impl Serving {
                 let count = LEN.min(from + size).saturating_sub(from);
                 out.resize(count as usize, b'x');
             }
-            WRITE => put(&mut out, u64::from(number(56)), 8),
+            ask::WRITE => put(&mut out, u64::from(number(56)), 8),
             RELEASE | ask::FLUSH => {}
             FORGET | INTERRUPT | BATCH_FORGET | DESTROY => return None,
             _ => error = -libc::ENOSYS,
