@@ -255,7 +255,7 @@ impl<T, G> RefUnwindSafe for Chan<T, G> {}
 /// The receiver's side. Each method asks for the proof of being the receiver.
 #[allow(unsafe_code)]
 impl<T, G: Gate> Chan<T, G> {
-    #[inline]
+    #[inline(always)]
     fn pop(&self, _: &mut Receiving) -> Popped<T> {
         // SAFETY: there is one `Receiving` per channel.
         unsafe { self.queue.pop() }

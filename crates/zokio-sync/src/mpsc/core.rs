@@ -370,7 +370,8 @@ impl<T> Queue<T> {
     ///
     /// # Safety
     /// The caller is the receiver.
-    #[inline]
+    // Always: as a call it costs a receive 9 % of its instructions.
+    #[inline(always)]
     pub(super) unsafe fn pop(&self) -> Popped<T> {
         // SAFETY: invariant 5, the caller's promise.
         let head = unsafe { &mut *self.head.get() };
