@@ -21,6 +21,9 @@ pub mod driver;
 #[cfg(unix)]
 pub mod fd;
 pub mod op;
+#[cfg(unix)]
+#[path = "sys/peer.rs"]
+pub mod peer;
 pub mod poll;
 #[cfg(unix)]
 #[path = "sys/signals.rs"]
