@@ -4,6 +4,13 @@
 //! - `unix`: any signal that may be caught;
 //! - `windows`: the console's events.
 //!
+//! # A second Ctrl-C
+//! Once a program has listened for a signal, the signal does nothing else any more, also when nobody
+//! listens: a program that waits for Ctrl-C and then hangs as it stops cannot be ended by another
+//! Ctrl-C. [`ctrl_c_once_then_default`], and on Unix `unix::once_then_default` for any signal, take over
+//! one signal only: the next one ends the process, or whatever else the system does by default.
+//!
+//! # What is behind it
 //! There is no thread behind it, and no state of a runtime: each listener stands for itself. So
 //! several runtimes, or none of them any more, make no difference to each other.
 
@@ -38,11 +45,51 @@ use std::io;
 /// println!("good bye");
 /// # Ok(()) }
 /// ```
+///
+/// # See also
+/// [`ctrl_c_once_then_default`], for programs that a second Ctrl-C is to end.
 pub async fn ctrl_c() -> io::Result<()> {
     #[cfg(unix)]
     unix::signal(unix::SignalKind::interrupt())?.recv().await;
     #[cfg(windows)]
     windows::ctrl_c()?.recv().await;
+    #[cfg(not(any(unix, windows)))]
+    return Err(io::ErrorKind::Unsupported.into());
+    #[cfg(any(unix, windows))]
+    Ok(())
+}
+
+/// Waits for Ctrl-C, and lets the next one end the process.
+///
+/// From the first poll on, one Ctrl-C is taken over by the program, also if the future is dropped; the
+/// second one has its default effect, for the whole process and whoever else listens. Calling this again
+/// takes over one more.
+///
+/// # Errors
+/// As [`ctrl_c`].
+///
+/// # Panics
+/// As [`ctrl_c`].
+///
+/// # Cancel safety
+/// As [`ctrl_c`].
+///
+/// # Examples
+/// ```no_run
+/// # async fn finish_what_is_under_way() {}
+/// # async fn demo() -> std::io::Result<()> {
+/// zokio::signal::ctrl_c_once_then_default().await?;
+/// println!("stopping; Ctrl-C again ends the program at once");
+/// finish_what_is_under_way().await;
+/// # Ok(()) }
+/// ```
+pub async fn ctrl_c_once_then_default() -> io::Result<()> {
+    #[cfg(unix)]
+    unix::once_then_default(unix::SignalKind::interrupt())?
+        .recv()
+        .await;
+    #[cfg(windows)]
+    windows::ctrl_c_once()?.recv().await;
     #[cfg(not(any(unix, windows)))]
     return Err(io::ErrorKind::Unsupported.into());
     #[cfg(any(unix, windows))]

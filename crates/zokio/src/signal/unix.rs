@@ -13,6 +13,8 @@
 //! 2. The receiving end outlives the sending one: a handler gets no broken pipe.
 //! 3. A full socket means that a byte is waiting: what cannot be written need not be.
 //! 4. From the first listener on, a signal reaches somebody: whoever listens, or the next one who does.
+//! 5. After `once_then_default` exactly one signal is delivered like that. Each later one restores the
+//!    default action and is raised again, by the action that runs before all listeners'.
 #![allow(unsafe_code)]
 
 use crate::io_driver::IoSource;
@@ -23,7 +25,7 @@ use std::future::poll_fn;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::task::{Context, Poll, ready};
-use zokio_base::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use zokio_base::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use zokio_base::sync::{Arc, Mutex};
 use zokio_driver::{Direction, DriverHandle, Interest};
 
@@ -173,6 +175,53 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
     signal_with_driver(kind, crate::io_driver::driver())
 }
 
+/// Listens for one signal of a kind, and leaves the ones after it to the default action.
+///
+/// For requests to stop: the first `SIGTERM` or Ctrl-C has the program stop in its own time, a second
+/// one ends it at once, even if it hangs. That holds for the whole process: other listeners of this
+/// signal, made before or after, do not hear a second one either, and it holds after the listener was
+/// dropped. Calling this again lets one more signal be heard.
+///
+/// Where the default action is to do nothing, that is what later signals do.
+///
+/// # Errors
+/// As [`signal`].
+///
+/// # Panics
+/// As [`signal`].
+///
+/// # Examples
+/// ```no_run
+/// use zokio::signal::unix::{SignalKind, once_then_default};
+///
+/// # async fn finish_what_is_under_way() {}
+/// # async fn demo() -> std::io::Result<()> {
+/// once_then_default(SignalKind::terminate())?.recv().await;
+/// // A second SIGTERM ends the program.
+/// finish_what_is_under_way().await;
+/// # Ok(()) }
+/// ```
+#[track_caller]
+pub fn once_then_default(kind: SignalKind) -> io::Result<Signal> {
+    let driver = crate::io_driver::driver();
+    let Some(record) = record(kind) else {
+        return signal_with_driver(kind, driver);
+    };
+    // SeqCst: pairs with the exchanges in the action of `install`. Before the listener is there: a
+    // signal in between is the one.
+    let before = record.limit.swap(LIMIT_ONE, Ordering::SeqCst);
+    let had_missed = record.is_missed.load(Ordering::SeqCst); // SeqCst: as in `register`.
+    let listener = signal_with_driver(kind, driver);
+    if listener.is_err() {
+        // SeqCst: as above. Nobody listens, so nothing is changed.
+        record.limit.store(before, Ordering::SeqCst);
+    } else if had_missed {
+        // SeqCst: as above. The listener has got the one that nobody had heard.
+        record.limit.store(LIMIT_REACHED, Ordering::SeqCst);
+    }
+    listener
+}
+
 /// As [`signal`], for a listener in the runtime of `driver`.
 pub(crate) fn signal_with_driver(kind: SignalKind, driver: DriverHandle) -> io::Result<Signal> {
     let (receiver, sender) = UnixStream::pair()?;
@@ -224,7 +273,16 @@ struct Record {
     listeners: AtomicUsize,
     /// It arrived while nobody listened; the next listener gets it.
     is_missed: AtomicBool,
+    /// How many more are delivered: one of the constants.
+    limit: AtomicU8,
 }
+
+/// Every signal is delivered.
+const LIMIT_NONE: u8 = 0;
+/// One more is; set by `once_then_default`, left by the handler.
+const LIMIT_ONE: u8 = 1;
+/// The default action is next; set by the handler.
+const LIMIT_REACHED: u8 = 2;
 
 /// More than any platform has.
 const SIGNALS: usize = 129;
@@ -234,6 +292,7 @@ static RECORDS: [Record; SIGNALS] = [const {
         is_installed: Mutex::new(false),
         listeners: AtomicUsize::new(0),
         is_missed: AtomicBool::new(false),
+        limit: AtomicU8::new(LIMIT_NONE),
     }
 }; SIGNALS];
 
@@ -248,14 +307,24 @@ impl Record {
         if *is_installed {
             return Ok(());
         }
-        let action = || {
+        let action = move || {
+            let change = |from, to| {
+                // SeqCst: pairs with the swap in `once_then_default`.
+                let seq = Ordering::SeqCst;
+                self.limit.compare_exchange(from, to, seq, seq).is_ok()
+            };
+            if !change(LIMIT_ONE, LIMIT_REACHED) && change(LIMIT_REACHED, LIMIT_REACHED) {
+                zokio_driver::signals::default_and_raise(signum);
+                return;
+            }
             // SeqCst: pairs with the changes of the counter in `register` and in the drop.
             if self.listeners.load(Ordering::SeqCst) == 0 {
                 // SeqCst: pairs with the swap in `register`.
                 self.is_missed.store(true, Ordering::SeqCst);
             }
         };
-        // SAFETY: a load and a store of atomics that live for ever may be done in a handler.
+        // SAFETY: changes of atomics that live for ever may be made in a handler, and so may the call that
+        // restores the default action.
         unsafe { signal_hook_registry::register(signum, action) }?;
         *is_installed = true;
         Ok(())

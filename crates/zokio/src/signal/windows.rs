@@ -23,7 +23,7 @@ use windows_sys::Win32::System::Console::{
 use windows_sys::core::BOOL;
 use zokio_base::atomic_waker::AtomicWaker;
 use zokio_base::parker::Parker;
-use zokio_base::sync::atomic::{AtomicBool, Ordering};
+use zokio_base::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use zokio_base::sync::{Arc, Mutex, OnceLock};
 
 /// Who listens, for all events.
@@ -70,8 +70,12 @@ unsafe extern "system" fn handle(event: u32) -> BOOL {
     1
 }
 
-/// Marks and wakes everybody who listens for `event`; false if nobody does.
+/// Marks and wakes everybody who listens for `event`; false if nobody does, or if it is a Ctrl-C after
+/// the one that was to be delivered.
 fn deliver(event: u32) -> bool {
+    if event == CTRL_C_EVENT && !allows_ctrl_c() {
+        return false;
+    }
     let listeners: Vec<_> = {
         let all = LISTENERS.lock();
         all.iter()
@@ -85,6 +89,26 @@ fn deliver(event: u32) -> bool {
         inbox.waker.wake();
     }
     !listeners.is_empty()
+}
+
+/// How many more Ctrl-C are delivered. All of them, unless `ctrl_c_once` was called: then one is, and
+/// the count goes from 1 to 2.
+static CTRL_C_LIMIT: AtomicU8 = AtomicU8::new(0);
+
+fn allows_ctrl_c() -> bool {
+    // AcqRel: pairs with the store in `ctrl_c_once`.
+    match CTRL_C_LIMIT.compare_exchange(1, 2, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => true,
+        Err(limit) => limit == 0,
+    }
+}
+
+/// Listens for one Ctrl-C, and leaves the next one to the system.
+pub(super) fn ctrl_c_once() -> io::Result<CtrlC> {
+    let listener = ctrl_c()?;
+    // Release: pairs with the exchange in `allows_ctrl_c`.
+    CTRL_C_LIMIT.store(1, Ordering::Release);
+    Ok(listener)
 }
 
 /// A listener, of whatever event.
