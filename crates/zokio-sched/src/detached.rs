@@ -24,6 +24,9 @@ pub(crate) struct Poll {
     pub(crate) since: Instant,
     /// Whether its thread waited in the kernel when the core was taken.
     pub(crate) blocked: bool,
+    /// Whether it had lasted for the threshold by then: it is reported even if it has ended since, for
+    /// what it waited for may have run at once on the other thread.
+    pub(crate) is_due: bool,
     /// Whether nothing is to be reported of it (any more).
     pub(crate) is_reported: bool,
 }
@@ -85,7 +88,7 @@ impl Detached {
     ) {
         for poll in self.0.iter_mut().filter(|poll| !poll.is_reported) {
             let lasted = now.saturating_duration_since(poll.since);
-            if lasted >= threshold && poll.is_under_way() {
+            if lasted >= threshold && (poll.is_due || poll.is_under_way()) {
                 poll.is_reported = true;
                 report(poll, lasted);
             }
@@ -106,6 +109,7 @@ mod tests {
             number: tenure.glimpse().poll(),
             since,
             blocked: true,
+            is_due: false,
             is_reported: false,
         }
     }
@@ -174,5 +178,21 @@ mod tests {
         assert!(ends.end_poll(&seat));
         assert_eq!(count(threshold), 1);
         assert_eq!(count(threshold * 2), 0);
+    }
+
+    #[test]
+    fn a_poll_that_ends_right_after_it_was_due_is_reported() {
+        let (seat, since) = (Seat::new(), clock::real_now());
+        let threshold = Duration::from_millis(10);
+        let tenure = taken(&seat);
+        let mut detached = Detached::default();
+        detached.insert(Poll {
+            is_due: true,
+            ..poll(&tenure, since)
+        });
+        assert!(tenure.end_poll(&seat));
+        let mut count = 0;
+        detached.report_overdue(threshold, since + threshold, |_, _| count += 1);
+        assert_eq!(count, 1);
     }
 }

@@ -336,6 +336,7 @@ impl<P: Park + Send + 'static, Q: Policy> Monitor<P, Q> {
                 number: seen.poll,
                 since: seen.since,
                 blocked,
+                is_due: now.saturating_duration_since(seen.since) >= self.threshold,
                 is_reported: seen.reported,
             });
         }
