@@ -337,7 +337,7 @@ impl WorkerDriver {
     /// watches the set, what is ready there is that worker's, most of the time.
     pub fn poll<S: WakeSink>(&mut self, sink: &mut S) {
         let lane = self.handle.0.plane.lane(self.index);
-        lane.submit_pending();
+        lane.submit_into(sink);
         lane.reap(sink);
         self.turns = self.turns.saturating_add(1);
         if self.turns >= 2 && self.ask_to_be_watched() {
@@ -367,11 +367,12 @@ impl WorkerDriver {
         sink: &mut S,
     ) {
         let lane = self.handle.0.plane.lane(self.index);
-        lane.submit_pending();
-        let reaped = lane.reap(sink);
+        // Whoever is woken by either is not noticed by a wait.
+        let refused = lane.submit_into(sink);
+        let reaped = refused + lane.reap(sink);
         if reaped > 0 && lane.must_retry() {
             // What was reaped may have been what the kernel wanted first.
-            lane.submit_pending();
+            lane.submit_into(sink);
         }
         self.watch_ring();
         self.turns = 0;
@@ -384,7 +385,7 @@ impl WorkerDriver {
         } else if !lane.begin_wait() && pause.is_none() {
             // Left by a thread that has lost this worker's core since the submission above.
             seat.state.end();
-            lane.submit_pending();
+            lane.submit_into(sink);
             expect_drained(seat.set.try_drain(sink), self, sink);
         } else {
             let left = deadline.map(|at| at.saturating_duration_since(clock::now()));
@@ -430,7 +431,7 @@ impl WorkerDriver {
     pub fn leave<S: WakeSink>(&mut self, sink: &mut S) {
         let plane = &self.handle.0.plane;
         let lane = plane.lane(self.index);
-        lane.submit_pending();
+        lane.submit_into(sink);
         lane.reap(sink);
         if lane.has_promised() {
             mind(plane, self.index);

@@ -86,6 +86,22 @@ fn what_the_kernel_left_is_tried_again_without_an_event() {
 }
 
 #[test]
+fn whoever_a_submission_wakes_keeps_the_worker_awake() {
+    let mut world = World::new(silent());
+    let mut op = world.start();
+    assert!(!is_ready(&mut op));
+    world.kernel.answer(Answer::Forbidden);
+    // The waiter is the worker's own task: it is woken in here, and nothing else would end the wait.
+    let mut wakers: Vec<Waker> = Vec::new();
+    world.driver.workers[0].park(None, None, &mut wakers);
+    assert_eq!(wakers.len(), 1);
+    assert!(!is_ready(&mut op));
+    let job = world.jobs.0.lock().pop();
+    job.expect("it runs elsewhere")();
+    assert!(is_ready(&mut op));
+}
+
+#[test]
 fn mail_behind_what_the_kernel_left_does_not_keep_the_worker_busy() {
     let mut world = World::new(silent());
     world.kernel.be_willing();

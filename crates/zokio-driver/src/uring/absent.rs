@@ -143,6 +143,10 @@ impl Lane {
         0
     }
 
+    pub(crate) fn submit_into<S: WakeSink>(&self, _sink: &mut S) -> usize {
+        0
+    }
+
     pub(crate) fn set_watched(&self, _is_watched: bool) {}
 
     /// Nothing is left over.

@@ -316,14 +316,36 @@ impl Lane {
         self.mailbox.lock().is_closed
     }
 
-    /// Submits what waits. Returns how many requests the kernel took.
-    #[inline]
+    /// Submits what waits, and wakes those whose operation goes elsewhere. Returns how many requests the
+    /// kernel took. Not for a worker that is about to wait: it would not notice what it wakes.
     pub fn submit_pending(&self) -> usize {
-        // ORDERING: Relaxed: written under the lock that `submit_all` takes.
-        if self.pending() == 0 && self.leftovers.load(Ordering::Relaxed) == 0 {
+        if !self.has_to_submit() {
             return 0;
         }
-        self.submit_all()
+        let (taken, wakers) = self.submit_all();
+        wake_all(wakers);
+        taken
+    }
+
+    /// Submits what waits, and gives those whose operation goes elsewhere to `sink`. Returns how many
+    /// those are.
+    #[inline]
+    pub(crate) fn submit_into<S: WakeSink>(&self, sink: &mut S) -> usize {
+        if !self.has_to_submit() {
+            return 0;
+        }
+        let (_, wakers) = self.submit_all();
+        let count = wakers.len();
+        for waker in wakers {
+            sink.wake(waker);
+        }
+        count
+    }
+
+    #[inline]
+    fn has_to_submit(&self) -> bool {
+        // ORDERING: Relaxed: written under the lock that `submit_all` takes.
+        self.pending() > 0 || self.leftovers.load(Ordering::Relaxed) > 0
     }
 
     /// The worker is about to wait. False if something waits to be submitted: then it must not.

@@ -52,7 +52,7 @@ impl Lane {
             until = until.min(deadline);
         }
         self.close();
-        self.submit_pending();
+        self.submit_into(sink);
         if self.fd().is_none() {
             return 0;
         }
@@ -63,7 +63,7 @@ impl Lane {
         });
         loop {
             // At least once: what is complete is complete, however little time there is.
-            self.submit_pending();
+            self.submit_into(sink);
             let reaped = self.reap(sink);
             if self.in_flight() == 0 || real_now() >= until {
                 break;

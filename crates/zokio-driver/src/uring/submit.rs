@@ -14,7 +14,7 @@
 //! not taken, in the same order. That is how we know which are counted for the calling thread.
 #![allow(unsafe_code)]
 
-use super::lane::{Lane, Message, wake_all};
+use super::lane::{Lane, Message};
 use super::ring::Ring;
 use super::slots::NOBODY;
 use crate::op::flying::Finisher;
@@ -60,12 +60,13 @@ enum Entered {
 }
 
 impl Lane {
-    /// Submits all that is in the mailbox.
-    pub(super) fn submit_all(&self) -> usize {
-        let Some(ring) = self.ring() else {
-            return 0;
-        };
+    /// Submits all that is in the mailbox. Returns how much the kernel took, and whom to wake: whose
+    /// operation goes elsewhere.
+    pub(super) fn submit_all(&self) -> (usize, Vec<Waker>) {
         let mut wakers = Vec::new();
+        let Some(ring) = self.ring() else {
+            return (0, wakers);
+        };
         let mut submission = self.submission.lock();
         // ORDERING: Relaxed: written under the lock that we hold.
         let before = self.submitted.load(Ordering::Relaxed);
@@ -90,8 +91,7 @@ impl Lane {
         // ORDERING: Relaxed: as above.
         let after = self.submitted.load(Ordering::Relaxed);
         drop(submission);
-        wake_all(wakers);
-        (after - before) as usize
+        ((after - before) as usize, wakers)
     }
 
     /// Moves messages into the submission queue as long as it has room.
