@@ -96,3 +96,13 @@ fn datagrams_go_one_by_one() {
         assert_eq!(seen, expected);
     });
 }
+
+#[test]
+fn a_batch_that_cannot_be_is_refused_and_not_made_smaller() {
+    for (messages, size) in [(1, usize::MAX), (usize::MAX, 1), (3, usize::MAX / 2)] {
+        let made = std::panic::catch_unwind(|| RecvBatch::new(messages, size));
+        let said = made.expect_err("there is not that much memory");
+        let said = said.downcast_ref::<String>().map(String::as_str);
+        assert_eq!(said, Some("a batch fits into memory"));
+    }
+}

@@ -26,12 +26,13 @@ impl RecvBatch {
     /// system receives 64 messages at most.
     ///
     /// # Panics
-    /// If either is 0.
+    /// If either is 0, or if there cannot be that much memory.
     pub fn new(messages: usize, size: usize) -> Self {
         assert!(messages > 0, "a batch has room for at least one message");
         assert!(size > 0, "a message has room for at least one byte");
-        let bytes = (size + 1)
-            .checked_mul(messages)
+        let bytes = size
+            .checked_add(1)
+            .and_then(|each| each.checked_mul(messages))
             .expect("a batch fits into memory");
         Self {
             bytes: vec![0; bytes].into(),
