@@ -3,6 +3,7 @@
 //! - [`storm`](mod@storm): real threads, real sockets, the public API, a bounded time.
 //! - [`soak`](mod@soak): a mixed load for minutes or days, during which memory and descriptors stay flat.
 //! - [`endings`](mod@endings): short runtimes whose tasks block, each ended at another moment.
+//! - `faulted`: what asks the system for anything, for a tracer that refuses it.
 //! - `schedules`, under `--cfg shuttle`: the scheduler under many random schedules of a smaller
 //!   program, one thread at a time, so that a failure can be replayed.
 
@@ -18,6 +19,8 @@ mod blocking;
 pub mod endings;
 #[cfg(not(shuttle))]
 mod families;
+#[cfg(all(not(shuttle), target_os = "linux"))]
+pub mod faulted;
 #[cfg(all(test, shuttle))]
 mod schedules;
 #[cfg(all(not(shuttle), target_os = "linux"))]

@@ -4,6 +4,8 @@
 //!
 //! `zokio-stress --endings [--seconds N] [--seed N]` builds and ends short runtimes instead.
 //!
+//! `zokio-stress --faults WORKERS` does each thing once, for `cargo xtask faults`.
+//!
 //! `zokio-stress --soak [--seconds N] [--seed N]` is the soak instead, half of the time with a ring and
 //! half without: five minutes, unless told otherwise here or by `ZOKIO_SOAK_SECONDS`.
 
@@ -20,6 +22,10 @@ use zokio_stress::{Options, storm};
 fn main() -> ExitCode {
     let (mut seconds, mut seed, mut workers, mut sockets) = (None, 1u64, 4u64, true);
     let (mut is_soak, mut is_endings) = (false, false);
+    #[cfg(target_os = "linux")]
+    if let Some(ending) = run_faulted() {
+        return ending;
+    }
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let target = match arg.as_str() {
@@ -71,6 +77,19 @@ fn main() -> ExitCode {
         seed += 1;
     }
     ExitCode::SUCCESS
+}
+
+/// `--faults WORKERS`, if that is what is asked for.
+#[cfg(target_os = "linux")]
+fn run_faulted() -> Option<ExitCode> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.as_slice() {
+        [option, workers] if option == "--faults" => {
+            let workers = workers.parse().expect("a number of workers");
+            Some(zokio_stress::faulted::run(workers))
+        }
+        _ => None,
+    }
 }
 
 /// How many samples a soak takes.

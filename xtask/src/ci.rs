@@ -9,7 +9,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::{
-    Outcome, asan, cmd, compat, coverage, deny, fuzz, model, table, targets, tidy, tsan, wine,
+    Outcome, asan, cmd, compat, coverage, deny, faults, fuzz, model, table, targets, tidy, tsan,
+    wine,
 };
 
 /// Tests counted over all runs.
@@ -66,6 +67,7 @@ pub(crate) fn ci(args: &[String]) -> Outcome {
     no_arguments("ci", args)?;
     let mut steps = Steps::default();
     ci_steps(&mut steps);
+    steps.step("faults, quick", |_| faults::run(&["--quick".into()]));
     steps.step("models, quick", |_| model::run(&["--quick".into()]));
     if fuzz::is_installed() {
         steps.step("fuzz, 20 s each", |_| fuzz::run(&seconds(20)));
@@ -80,6 +82,7 @@ pub(crate) fn full(args: &[String]) -> Outcome {
     no_arguments("full", args)?;
     let mut steps = Steps::default();
     ci_steps(&mut steps);
+    steps.step("faults", |_| faults::run(&[]));
     steps.step("models", |_| model::run(&[]));
     for suite in compat::SUITES {
         steps.step(&format!("compat {suite}"), |_| {

@@ -22,6 +22,7 @@ mod cmd;
 mod compat;
 mod coverage;
 mod deny;
+mod faults;
 mod fuzz;
 mod instructions;
 mod meta;
@@ -64,6 +65,8 @@ usage: cargo xtask COMMAND [OPTIONS]
   asan                   the stress program under AddressSanitizer
   instructions --base REV [ROW..]
                          each benchmark row's instructions beside those of an earlier commit; over 3 % more is an error
+  faults [--quick] [--seed N] [--pairs N] [--only CALL]
+                         refuses each system call of a small program with each plausible error, then pairs; a table
   noring [-p] CMD..      runs CMD with io_uring refused by seccomp (ENOSYS, or EPERM with -p)
 ";
 
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(rest),
         "model" => model::run(rest),
         "compat" => compat::run(rest),
+        "faults" => faults::run(rest),
         "fuzz" => fuzz::run(rest),
         "coverage" => coverage::run(rest),
         "deny" => deny::run(rest),
