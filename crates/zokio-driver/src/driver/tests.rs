@@ -179,3 +179,18 @@ fn a_minder_that_the_pool_drops_leaves_the_place_free() {
     let minder = world.jobs.0.lock().pop().unwrap();
     minder();
 }
+
+#[test]
+fn a_set_that_could_not_be_taken_out_is_nested_anew() {
+    let (guard, peer) = (Set::new(8).unwrap(), Set::new(8).unwrap());
+    let mut wakers: Vec<Waker> = Vec::new();
+    guard.nest(&peer, 1).unwrap();
+    peer.fire();
+    assert_eq!(guard.try_drain(&mut wakers).unwrap().peers, 1 << 1);
+    // It is there still, as after a `take_out` that the system refused. What came meanwhile is reported.
+    guard.nest(&peer, 1).unwrap();
+    assert_eq!(guard.try_drain(&mut wakers).unwrap().peers, 1 << 1);
+    guard.take_out(&peer);
+    // Once more than needed.
+    guard.take_out(&peer);
+}

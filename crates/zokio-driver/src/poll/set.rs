@@ -192,13 +192,22 @@ impl Set {
         if index >= Peers::BITS as usize {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        sys::nest(&self.registry, peer.fd, Token(FIRST_PEER - index))
+        let token = Token(FIRST_PEER - index);
+        match sys::nest(&self.registry, peer.fd, token) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // It could not be taken out the last time. It enters anew, which reports what is ready
+                // there already: nobody may have looked at the events that came meanwhile.
+                sys::take_out(&self.registry, peer.fd)?;
+                sys::nest(&self.registry, peer.fd, token)
+            }
+            nested => nested,
+        }
     }
 
-    /// Takes the set of a peer out again.
+    /// Takes the set of a peer out again. If the system does not do that, the set's events go on to end
+    /// waits here, once each, and `nest` takes it out.
     pub(crate) fn take_out(&self, peer: &Set) {
-        let taken_out = sys::take_out(&self.registry, peer.fd);
-        debug_assert!(taken_out.is_ok(), "only what is nested is taken out");
+        let _ = sys::take_out(&self.registry, peer.fd);
     }
 
     /// Enters a source, which counts as ready for `assumed`, and registers it through `register`
