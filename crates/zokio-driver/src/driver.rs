@@ -68,6 +68,9 @@ pub struct DriverOptions {
     pub mode: IoMode,
     /// How many events one drain takes at most.
     pub events: usize,
+    /// Whether an operation on a source that is in no set yet is tried at once
+    /// (`poll::registration`).
+    pub eager: bool,
     /// Is told once why there is no ring.
     pub on_refusal: Option<OnRefusal>,
 }
@@ -78,6 +81,7 @@ impl fmt::Debug for DriverOptions {
             .field("workers", &self.workers)
             .field("mode", &self.mode)
             .field("events", &self.events)
+            .field("eager", &self.eager)
             .finish_non_exhaustive()
     }
 }
@@ -89,6 +93,7 @@ impl DriverOptions {
             workers,
             mode: IoMode::default(),
             events: EVENTS_DEFAULT,
+            eager: false,
             on_refusal: None,
         }
     }
@@ -121,6 +126,8 @@ struct Shared {
     seats: Seats,
     watch: Watch,
     plane: Arc<Plane>,
+    /// See `DriverOptions::eager`.
+    eager: bool,
     /// Spreads sources that no worker attaches.
     next_set: AtomicUsize,
     shutdown: AtomicBool,
@@ -169,6 +176,7 @@ impl Driver {
             seats,
             watch: Watch::new(options.workers),
             plane,
+            eager: options.eager,
             next_set: AtomicUsize::new(0),
             shutdown: AtomicBool::new(false),
         }));
@@ -229,6 +237,11 @@ impl DriverHandle {
         let drained = self.set(worker).try_drain(sink);
         let reaped = self.0.plane.lane(worker).reap(sink);
         reaped > 0 || drained.is_ok_and(|drained| drained.wakes > 0)
+    }
+
+    /// Whether an operation on a source that is in no set yet is tried at once.
+    pub fn is_eager(&self) -> bool {
+        self.0.eager
     }
 
     /// Whether the driver is gone: nothing can wait for it any more.

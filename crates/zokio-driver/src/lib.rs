@@ -28,6 +28,9 @@ pub mod poll;
 #[cfg(unix)]
 #[path = "sys/signals.rs"]
 pub mod signals;
+#[cfg(unix)]
+#[path = "sys/stream.rs"]
+pub mod stream;
 pub mod uring;
 
 mod flight;

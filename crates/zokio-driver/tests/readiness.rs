@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use support::{Count, driver, poll_io, wake_all};
+use support::{Count, driver, driver_that, poll_io, wake_all};
 use zokio_base::park::Unpark;
 use zokio_driver::{Direction, DriverHandle, Interest, Ready, Registration, WorkerDriver};
 
@@ -81,8 +81,8 @@ fn echo_over_the_bare_driver() {
 }
 
 #[test]
-fn an_operation_that_does_not_block_attaches_nothing() {
-    let driver = driver(1);
+fn an_eager_operation_that_does_not_block_attaches_nothing() {
+    let driver = driver_that(1, true);
     let (near, mut far) = pair();
     far.write_all(b"here already").unwrap();
     let registration = register(&driver.handle, &near);
@@ -94,6 +94,26 @@ fn an_operation_that_does_not_block_attaches_nothing() {
     assert_eq!(driver.handle.attached(0), 1);
     drop(registration);
     assert_eq!(driver.handle.attached(0), 0);
+}
+
+#[test]
+fn the_first_operation_attaches_and_waits_for_what_the_set_says() {
+    let mut driver = driver(1);
+    let (near, mut far) = pair();
+    far.write_all(b"here already").unwrap();
+    let registration = register(&driver.handle, &near);
+    let (count, waker) = Count::new();
+    let mut cx = Context::from_waker(&waker);
+    let mut buf = [0; 64];
+    assert!(poll_read(&registration, &mut cx, &near, &mut buf).is_pending());
+    assert_eq!(driver.handle.attached(0), 1);
+    park_until(&mut driver.workers[0], &count, 1);
+    assert!(poll_read(&registration, &mut cx, &near, &mut buf).is_ready());
+    // A caller that has no second poll is not made to wait for the set.
+    let fresh = register(&driver.handle, &far);
+    let sent = fresh.try_io(Interest::WRITABLE, |_| None, || far.write(b"x"));
+    assert_eq!(sent.unwrap(), 1);
+    assert_eq!(driver.handle.attached(0), 1);
 }
 
 #[test]

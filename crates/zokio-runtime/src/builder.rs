@@ -53,6 +53,7 @@ pub struct Builder {
     enable_time: bool,
     start_paused: bool,
     timer_floor: Duration,
+    eager_sockets: bool,
     worker_threads: Option<usize>,
     max_blocking_threads: usize,
     reserved_blocking_threads: usize,
@@ -75,6 +76,7 @@ impl fmt::Debug for Builder {
             .field("max_blocking_threads", &self.max_blocking_threads)
             .field("io_mode", &self.io_mode)
             .field("timer_floor", &self.timer_floor)
+            .field("eager_sockets", &self.eager_sockets)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
@@ -112,6 +114,7 @@ impl Builder {
             enable_time: false,
             start_paused: false,
             timer_floor: TIMER_FLOOR,
+            eager_sockets: false,
             worker_threads: None,
             max_blocking_threads: MAX_BLOCKING_THREADS,
             reserved_blocking_threads: RESERVED_BLOCKING_THREADS,
@@ -688,6 +691,7 @@ impl Builder {
 
     fn driver_options(&self, workers: usize) -> io::Result<DriverOptions> {
         let mut options = DriverOptions::new(workers);
+        options.eager = self.eager_sockets;
         options.mode = match self.io_mode {
             Some(mode) => mode,
             None => IoMode::from_env()

@@ -1,24 +1,29 @@
 //! A source's side of the readiness plane.
 //!
 //! Making a registration touches no set: it names the driver, the source and the interest. The
-//! source is attached to a set when an operation on it first would block, or when somebody asks
-//! for its readiness without trying: to the set of the worker that does so. An accept loop
-//! therefore does not gather every connection on its own worker.
+//! source is *attached* to a set with its first operation, to the set of the worker that does so. An
+//! accept loop therefore does not gather every connection on its own worker. Once it is attached, an
+//! operation is tried only while the source's readiness says so. Before, one of two rules holds
+//! (`DriverOptions::eager`):
 //!
-//! Until then every operation is tried at once. Afterwards an operation is tried only while the
-//! source's readiness says so.
+//! - *By default* a source counts as ready for what its owner has assumed
+//!   ([`Registration::assume`]) and for nothing else. The first operation that is not covered attaches
+//!   the source and waits for the event that this brings, although the system might finish it at
+//!   once. A program sees the same on Tokio, and some rely on the second poll: they arm a timer in the
+//!   first. A caller that only tries ([`Registration::try_io`]) has no second poll, so its operation is
+//!   tried.
+//! - *Eagerly* every operation is tried at once, and the source is attached when one of them would block.
 //!
-//! Who asks for readiness instead of trying is answered by the set, so the source is attached, unless
-//! the answer can be assumed: whoever makes a source says what it is very likely ready for
-//! ([`Registration::assume`]; a connection that was just made has room to send). An attempt that
-//! would block takes the assumption of its direction back. What is left of it when the source is
+//! The maker of a source assumes what it is very likely ready for (a connection that was just
+//! accepted has room to send, and often bytes to read). An attempt that would block takes the
+//! assumption of its direction back, as does a short transfer. What is left of it when the source is
 //! attached is what the source starts out with there: that reading blocked does not keep the next
-//! write from being tried. A wrong assumption costs one attempt. That is enough for who wants to know
-//! when to try, not for who wants to know the state of the source: an assumption lasts until an
-//! attempt, and knows of no peer that is gone ([`Registration::stop_assuming`]).
+//! write from being tried. A wrong assumption costs one attempt. That is enough for a caller that
+//! makes the attempt, not for one that wants to know the state of the source: an assumption lasts until
+//! an attempt, and knows of no peer that is gone ([`Registration::stop_assuming`]).
 //!
-//! No edge is lost on the way. An operation that would block was tried before the source was
-//! attached; attaching reports what the source is ready for at that moment as an event (invariant
+//! No edge is lost on the way. If an operation is tried before the source is attached, attaching
+//! comes after it; attaching reports what the source is ready for at that moment as an event (invariant
 //! 4 of `set`); and the waiter looks at the readiness after its waker is in place (invariant 3 of
 //! `scheduled`). So whatever arrives after the operation was tried is either seen by the system's
 //! look at attaching, or comes as an edge of its own, and both set the readiness the waiter looks at.
@@ -112,9 +117,10 @@ impl Registration {
 
     /// What can be said of `mask` without attaching the source.
     fn assumption(&self, mask: Ready) -> Option<ReadyEvent> {
-        if self.attached.get().is_some() {
+        if self.attached.get().is_some() || self.driver.is_shutdown() {
             return None;
         }
+        // Relaxed: see the field.
         let ready = Ready::from_bits(self.assumed.load(Ordering::Relaxed)) & mask;
         (!ready.is_empty()).then(|| ReadyEvent::assume(ready))
     }
@@ -228,18 +234,35 @@ impl Registration {
         }
     }
 
-    /// As [`poll_ready`](Self::poll_ready), but a source that is not attached counts as ready:
-    /// whoever calls is about to try, and clears the event if that would block.
+    /// As [`poll_ready`](Self::poll_ready), for a caller that is about to try, and clears the event if
+    /// that would block: an eager driver counts a source that is not attached as ready.
+    ///
+    /// # Errors
+    /// As [`poll_ready`](Self::poll_ready).
     #[inline]
     pub fn poll_try(
         &self,
         cx: &mut Context<'_>,
         direction: Direction,
+        worker: impl FnOnce(&DriverHandle) -> Option<usize>,
     ) -> Poll<io::Result<ReadyEvent>> {
         match self.attached.get() {
             Some(attached) => attached.poll_ready(cx, direction),
-            None => Poll::Ready(Ok(ReadyEvent::assume(direction.mask()))),
+            None => self.poll_try_slow(cx, direction, worker),
         }
+    }
+
+    #[cold]
+    fn poll_try_slow(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        worker: impl FnOnce(&DriverHandle) -> Option<usize>,
+    ) -> Poll<io::Result<ReadyEvent>> {
+        if self.driver.is_eager() {
+            return Poll::Ready(Ok(ReadyEvent::assume(direction.mask())));
+        }
+        self.poll_ready(cx, direction, worker)
     }
 
     /// Takes back what `event` said: an operation would have blocked. From here on the set says what
@@ -274,26 +297,35 @@ impl Registration {
         }
     }
 
-    /// What is known to be ready of `interest`, without waiting.
+    /// What is known to be ready of `interest`, for a caller that waits if that is nothing. Of a source
+    /// that is not attached an eager driver says that it is ready, and others know what was assumed.
     pub fn event(&self, interest: Interest) -> ReadyEvent {
         let mask = Ready::from_interest(interest);
         match self.attached.get() {
             Some(attached) => attached.io.event(mask),
-            None => ReadyEvent::assume(mask),
+            None if self.driver.is_eager() => ReadyEvent::assume(mask),
+            None => {
+                let nothing = || ReadyEvent::assume(Ready::EMPTY);
+                self.assumption(mask).unwrap_or_else(nothing)
+            }
         }
     }
 
     /// Runs `operation` once if the source is ready for `interest`.
     ///
     /// # Errors
-    /// `WouldBlock` if it is not; what `operation` returns.
+    /// `WouldBlock` if it is not; what `operation` returns. As [`attach`](Self::attach).
     pub fn try_io<R>(
         &self,
         interest: Interest,
         worker: impl FnOnce(&DriverHandle) -> Option<usize>,
         operation: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R> {
-        let event = self.event(interest);
+        let mask = Ready::from_interest(interest);
+        let event = match self.attached.get() {
+            Some(attached) => attached.io.event(mask),
+            None => ReadyEvent::assume(mask),
+        };
         if event.ready().is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }

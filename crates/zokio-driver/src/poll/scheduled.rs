@@ -66,6 +66,7 @@ pub struct ReadyEvent {
     tick: u64,
     ready: Ready,
     shutdown: bool,
+    urgent: bool,
 }
 
 impl ReadyEvent {
@@ -85,6 +86,12 @@ impl ReadyEvent {
         self.shutdown
     }
 
+    /// Whether urgent data has been announced, wanted or not: a read may stop in front of it, with more
+    /// behind.
+    pub fn is_urgent(&self) -> bool {
+        self.urgent
+    }
+
     /// For a source that is in no set yet: try, and see. The tick is that of a source that no event
     /// has come for, so clearing such an event never takes a real one away.
     pub(crate) fn assume(ready: Ready) -> Self {
@@ -92,6 +99,7 @@ impl ReadyEvent {
             tick: 0,
             ready,
             shutdown: false,
+            urgent: false,
         }
     }
 
@@ -100,6 +108,7 @@ impl ReadyEvent {
             tick: TICK.get(word),
             ready: Ready::from_bits(READY.get(word)) & mask,
             shutdown: SHUTDOWN.get(word) != 0,
+            urgent: Ready::from_bits(READY.get(word)).is_priority(),
         }
     }
 

@@ -19,8 +19,14 @@ impl Offload for Threads {
 
 /// A driver for that many workers, without rings.
 pub(crate) fn driver(workers: usize) -> Driver {
+    driver_that(workers, false)
+}
+
+/// As [`driver`], which tries operations on fresh sources if it is eager.
+pub(crate) fn driver_that(workers: usize, is_eager: bool) -> Driver {
     let mut options = DriverOptions::new(workers);
     options.mode = IoMode::Epoll;
+    options.eager = is_eager;
     Driver::new(&options, Arc::new(Threads)).unwrap()
 }
 
@@ -60,7 +66,7 @@ pub(crate) fn poll_io<R>(
     mut read: impl FnMut() -> io::Result<R>,
 ) -> Poll<io::Result<R>> {
     loop {
-        let event = ready!(registration.poll_try(cx, Direction::Read))?;
+        let event = ready!(registration.poll_try(cx, Direction::Read, |_| Some(worker)))?;
         match read() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 registration.would_block(event, |_| Some(worker))?;

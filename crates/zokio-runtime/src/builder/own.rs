@@ -1,4 +1,5 @@
-//! Settings that upstream does not have: how soon a sleep may end.
+//! Settings that upstream does not have: how soon a sleep may end, and what the first operation on a
+//! socket does.
 
 use super::Builder;
 use std::time::Duration;
@@ -29,6 +30,37 @@ impl Builder {
     /// ```
     pub fn timer_floor(&mut self, floor: Duration) -> &mut Self {
         self.timer_floor = floor;
+        self
+    }
+
+    /// Whether the first operation on a socket is tried at once: false unless it is set.
+    ///
+    /// By default the first operation on a socket or a pipe waits until the system has reported what the
+    /// socket is ready for, even if there is something to read by then: the task is polled twice, as it
+    /// is on Tokio. Three things are tried at once on both: reading and writing a connection that was
+    /// accepted, writing to an end of a pair, and every method whose name begins with `try_`. Programs
+    /// rely on the second poll, mostly without knowing: they arm a timer in the first.
+    ///
+    /// In an eager runtime every operation is tried at once, and a socket is registered only when one of
+    /// them would block. This saves a registration and a turn of the driver for each connection that is
+    /// made, and all of them for one that never waits. The price: `connect` to this host, the first `recv`
+    /// and the first `read` may complete in their first poll. Code that expects to be polled again has to
+    /// ask for it (`cx.waker().wake_by_ref()`).
+    ///
+    /// # Platform
+    /// On Windows sockets are registered when they are made, whatever is set here.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_multi_thread()
+    ///     .enable_all()
+    ///     .eager_sockets(true)
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(runtime.spawn(async {})).unwrap();
+    /// ```
+    pub fn eager_sockets(&mut self, eager: bool) -> &mut Self {
+        self.eager_sockets = eager;
         self
     }
 }

@@ -1,10 +1,23 @@
 //! What every socket and pipe of this crate stands on: a source of events tied to the driver of
 //! the runtime it was made in.
 //!
-//! [`IoSource`] holds the system's object and its registration. Operations are tried at once, and
-//! wait only if that would block; the object enters a readiness set at that moment, the one of the
-//! worker that runs the task (see `zokio_driver::Registration`). Every operation takes one unit of
-//! the task's budget when it makes progress.
+//! [`IoSource`] holds the system's object and its registration. What a program makes is watched by a
+//! readiness set from the start, and its operations wait for the set's word; a connection that was
+//! accepted is watched by the set of the worker that runs its task, once it has to wait. An eager
+//! runtime watches nothing before it has to wait, and tries every operation at once (see
+//! `zokio_driver::Registration`). Every operation takes one unit of the task's budget when it makes
+//! progress.
+//!
+//! A short transfer of a stream says that the next one would block, which saves trying it. That is
+//! true of sets that are edge-triggered, and except where the system stops in front of something:
+//!
+//! | stops a read | how it is noticed |
+//! | --- | --- |
+//! | TCP: the mark of urgent data, also of Unix sockets | sets watch streams for it, too ([`STREAM`]); a source that has seen it is read until it blocks |
+//! | Unix stream: descriptors or the sender's credentials that come with bytes | the system says with the read that it has cut them off ([`Moved::at_boundary`]) |
+//! | Unix socket of records, taken over as a stream | its kind is asked for when it is taken over |
+//!
+//! Elsewhere than on Linux short reads say nothing.
 
 mod convert;
 mod current;
@@ -41,6 +54,36 @@ use zokio_task::{context, coop};
 
 /// What a source waits for unless it can only be read or only be written.
 pub(crate) const BOTH: DriverInterest = DriverInterest::READABLE.add(DriverInterest::WRITABLE);
+
+/// What a set watches a stream for: urgent data, too, because reads stop in front of it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) const STREAM: DriverInterest = BOTH.add(DriverInterest::PRIORITY);
+/// What a set watches a stream for.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) const STREAM: DriverInterest = BOTH;
+
+/// Whether a short read of a stream says that there is no more.
+const SHORT_READ_IS_LAST: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+/// Whether a short write of a stream says that there is no room.
+const SHORT_WRITE_IS_LAST: bool = cfg!(unix);
+
+/// What one transfer of a stream has moved.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moved {
+    pub(crate) bytes: usize,
+    /// The system has stopped in front of something: there may be more behind.
+    pub(crate) at_boundary: bool,
+}
+
+impl From<usize> for Moved {
+    fn from(bytes: usize) -> Self {
+        Self {
+            bytes,
+            at_boundary: false,
+        }
+    }
+}
 
 /// What receiving a datagram waits for: an answer of the network to what was sent earlier is an error
 /// of the socket, and told to the receiver.
@@ -84,8 +127,7 @@ impl<E> IoSource<E> {
         Poll::Ready(event.map(|_| ()))
     }
 
-    /// As [`poll_ready`](Self::poll_ready), at no cost to the budget, and what the system has not been
-    /// asked about counts as ready: the caller tries.
+    /// As [`poll_ready`](Self::poll_ready), at no cost to the budget, for a caller that is about to try.
     #[cfg(unix)]
     pub(crate) fn poll_waiting(
         &self,
@@ -93,7 +135,7 @@ impl<E> IoSource<E> {
         direction: Direction,
     ) -> Poll<io::Result<()>> {
         self.registration
-            .poll_try(cx, direction)
+            .poll_try(cx, direction, worker)
             .map(|event| event.map(|_| ()))
     }
 
@@ -119,18 +161,19 @@ impl<E> IoSource<E> {
         cx: &mut Context<'_>,
         direction: Direction,
         len: usize,
-        operation: impl FnMut() -> io::Result<usize>,
+        operation: impl FnMut() -> io::Result<Moved>,
     ) -> Poll<io::Result<usize>> {
         let unit = ready!(coop::poll_proceed(cx));
         let tried = ready!(self.poll_attempts(cx, direction, operation));
         unit.made_progress();
         Poll::Ready(tried.and_then(|(event, result)| {
+            let moved = result?;
             // Sets are edge-triggered: whatever comes after the short transfer is an edge of its own,
             // with a later tick than `event`. A closed side stays marked.
-            if cfg!(unix) && matches!(result, Ok(moved) if 0 < moved && moved < len) {
+            if 0 < moved.bytes && moved.bytes < len && is_last(direction, event, moved) {
                 self.registration.clear_readiness(event);
             }
-            result
+            Ok(moved.bytes)
         }))
     }
 
@@ -144,7 +187,7 @@ impl<E> IoSource<E> {
         mut operation: impl FnMut() -> io::Result<R>,
     ) -> Poll<io::Result<(ReadyEvent, io::Result<R>)>> {
         loop {
-            let event = ready!(self.registration.poll_try(cx, direction))?;
+            let event = ready!(self.registration.poll_try(cx, direction, worker))?;
             match operation() {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.registration.would_block(event, worker)?;
@@ -158,14 +201,14 @@ impl<E> IoSource<E> {
         }
     }
 
-    /// Reads into the unfilled part of `buf` with `read`, which returns how many bytes it has
+    /// Reads into the unfilled part of `buf` with `read`, which says how many bytes it has
     /// initialised.
     #[inline]
     pub(crate) fn poll_read(
         &self,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
-        mut read: impl FnMut(&mut [MaybeUninit<u8>]) -> io::Result<usize>,
+        mut read: impl FnMut(&mut [MaybeUninit<u8>]) -> io::Result<Moved>,
     ) -> Poll<io::Result<()>> {
         let len = buf.remaining();
         let read =
@@ -193,9 +236,9 @@ impl<E> IoSource<E> {
         &self,
         cx: &mut Context<'_>,
         len: usize,
-        write: impl FnMut() -> io::Result<usize>,
+        mut write: impl FnMut() -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        self.poll_transfer(cx, Direction::Write, len, write)
+        self.poll_transfer(cx, Direction::Write, len, || write().map(Moved::from))
     }
 
     /// Waits for `interest`, at no cost to the budget: looking is not progress. Tasks may wait at
@@ -208,12 +251,14 @@ impl<E> IoSource<E> {
         Ok(ready_of(event.ready()))
     }
 
-    /// As [`ready`](Self::ready), but always as the system says: who asks for the state acts on what is
-    /// set, and need never make the attempt that corrects an assumption.
+    /// As [`ready`](Self::ready), for a caller that acts on what is set, and need never make the attempt
+    /// that corrects an assumption: from here on a set watches the source. An eager runtime
+    /// assumes things that upstream does not, and takes that back first.
     pub(crate) async fn state(&self, interest: Interest) -> io::Result<Ready> {
-        self.registration
-            .stop_assuming(interest_of(interest), worker)?;
-        self.ready(interest).await
+        let interest = interest_of(interest);
+        self.registration.stop_assuming(interest, worker)?;
+        let event = self.registration.readiness(interest, worker).await?;
+        Ok(ready_of(event.ready()))
     }
 
     /// Runs `operation` once, if the source is ready for `interest`.
@@ -236,7 +281,6 @@ impl<E> IoSource<E> {
     ) -> io::Result<R> {
         let interest = interest_of(interest);
         loop {
-            // What is not attached yet is tried at once; afterwards only what is ready is.
             let mut event = self.registration.event(interest);
             if event.is_shutdown() || event.ready().is_empty() {
                 event = self.registration.readiness(interest, worker).await?;
@@ -249,6 +293,15 @@ impl<E> IoSource<E> {
                 result => return result,
             }
         }
+    }
+}
+
+/// Whether a short transfer says that the next one would block.
+#[inline]
+fn is_last(direction: Direction, event: ReadyEvent, moved: Moved) -> bool {
+    match direction {
+        Direction::Read => SHORT_READ_IS_LAST && !moved.at_boundary && !event.is_urgent(),
+        Direction::Write => SHORT_WRITE_IS_LAST,
     }
 }
 

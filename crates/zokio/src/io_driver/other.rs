@@ -39,6 +39,11 @@ impl<E: Source> IoSource<E> {
         Ok(Self { registration, io })
     }
 
+    /// A set watches every object here, from the start.
+    pub(crate) fn watched(self) -> io::Result<Self> {
+        Ok(self)
+    }
+
     /// Unties the object.
     pub(crate) fn into_inner(self) -> io::Result<E> {
         let Self {

@@ -6,7 +6,7 @@ use bytes::BufMut;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use zokio_driver::{DriverHandle, Interest, Registration};
+use zokio_driver::{DriverHandle, Interest, Ready, Registration};
 use zokio_io::ReadBuf;
 
 /// An object of the system and its registration with the driver.
@@ -27,15 +27,31 @@ impl<E: AsRawFd> IoSource<E> {
         Self::with_driver(io, interest, super::driver())
     }
 
-    /// Ties `io`, which must be in non-blocking mode, to `driver`.
+    /// Ties `io`, which must be in non-blocking mode, to `driver`. No set watches it before its first
+    /// operation.
     ///
     /// # Errors
-    /// If the driver is gone. It is not told of `io` before `io` has to wait, but whoever makes a
-    /// source that can never wait should hear of it now.
+    /// If the driver is gone: the maker of a source that can never wait should hear of it now.
     pub(crate) fn with_driver(io: E, interest: Interest, driver: DriverHandle) -> io::Result<Self> {
         let registration = Registration::new(driver, io.as_raw_fd(), interest);
         registration.check_driver()?;
         Ok(Self { registration, io })
+    }
+
+    /// Has a set watch the object from now on, unless the runtime is an eager one, which tries instead.
+    ///
+    /// For sockets that need not wait for a peer before they send: the set's word that there is room comes
+    /// early, as programs on Tokio know it. Of Unix sockets the system says so only while most of the room
+    /// is free, so a later question might get no answer though there is room.
+    ///
+    /// # Errors
+    /// What the system says to such an object.
+    pub(crate) fn watched(self) -> io::Result<Self> {
+        if self.driver().is_eager() {
+            return Ok(self.assuming(Ready::WRITABLE));
+        }
+        self.attach()?;
+        Ok(self)
     }
 
     /// Has the set watch the object from now on: what is then tried is what the set says is ready.

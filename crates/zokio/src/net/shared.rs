@@ -286,7 +286,7 @@ macro_rules! stream_shared_methods {
             cx: &mut std::task::Context<'_>,
             buf: &mut zokio_io::ReadBuf<'_>,
         ) -> std::task::Poll<std::io::Result<()>> {
-            self.io.poll_read(cx, buf, |buf| self.recv(buf))
+            self.io.poll_read(cx, buf, |buf| self.recv_moved(buf))
         }
 
         #[inline]

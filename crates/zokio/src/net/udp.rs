@@ -11,7 +11,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll};
-use zokio_driver::{Direction, Ready};
+use zokio_driver::Direction;
 use zokio_io::{Interest, ReadBuf};
 
 /// A UDP socket.
@@ -55,9 +55,7 @@ impl UdpSocket {
 
     #[track_caller]
     fn new(socket: mio::net::UdpSocket) -> io::Result<UdpSocket> {
-        let io = IoSource::new(socket, BOTH)?;
-        // Nearly always: there is no peer to wait for.
-        let io = io.assuming(Ready::WRITABLE);
+        let io = IoSource::new(socket, BOTH)?.watched()?;
         Ok(UdpSocket { io })
     }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, unreachable_pub)] // Some peers are threads.
 
 mod addresses;
+mod fresh;
 mod kit;
 mod outside;
 mod sockets;

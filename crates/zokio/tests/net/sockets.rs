@@ -182,8 +182,9 @@ fn a_datagram_costs_one_unit_of_the_budget_and_looking_none() {
             exchange.as_mut().poll(cx)
         })
         .await;
-        // The first poll has less than a whole budget: binding and connecting took of it.
-        assert!((2..=3).contains(&polls), "{polls} polls");
+        // The first poll has less than a whole budget: binding and connecting took of it. The first
+        // wait for each direction waits for the driver to see the socket.
+        assert!((2..=5).contains(&polls), "{polls} polls");
     });
 }
 

@@ -263,3 +263,27 @@ fn a_stream_shows_its_addresses_and_its_descriptor() {
         assert_eq!(near.as_fd().as_raw_fd(), near.as_raw_fd());
     });
 }
+
+/// The system ends a read in front of the urgent mark. No event announces what is there already behind
+/// it.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_stands_behind_the_urgent_mark_is_read() {
+    on_both(|| async {
+        let (mut near, far) = connected().await;
+        far.writable().await.unwrap();
+        let mut buf = [0; 64];
+        // All of it has arrived before the first read.
+        assert_eq!(far.try_write(b"ab").unwrap(), 2);
+        let urgent = socket2::SockRef::from(&far).send_out_of_band(b"!");
+        assert_eq!(urgent.unwrap(), 1);
+        assert_eq!(far.try_write(b"cd").unwrap(), 2);
+        zokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        let mut all = Vec::new();
+        while all.len() < 4 {
+            let count = near.read(&mut buf).await.unwrap();
+            all.extend_from_slice(&buf[..count]);
+        }
+        assert_eq!(all, b"abcd");
+    });
+}

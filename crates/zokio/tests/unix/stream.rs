@@ -226,10 +226,12 @@ fn a_connection_that_is_never_accepted_is_reset() {
     run(async {
         let (_folder, path) = path("listener");
         let listener = UnixListener::bind(&path).unwrap();
-        // The system makes the connection at once, and so does one poll.
-        let connected = now(UnixStream::connect(&path));
-        let mut stream = connected.expect("no wait").unwrap();
+        let mut stream = UnixStream::connect(&path).await.unwrap();
+        // The system makes a connection at once, and the set has not seen it by the first poll.
+        let mut second = pin!(UnixStream::connect(&path));
+        assert!(now(second.as_mut()).is_none());
         drop(listener);
+        assert_kind(second.await, ErrorKind::ConnectionReset);
         assert_kind(stream.read(&mut [0; 4]).await, ErrorKind::ConnectionReset);
     });
 }
@@ -364,9 +366,10 @@ fn without_its_runtime_waiting_is_an_error() {
         assert_kind(near.read(&mut [0; 4]).await, ErrorKind::Other);
         assert_kind(near.readable().await, ErrorKind::Other);
         assert_kind(listener.accept().await, ErrorKind::Other);
-        // What need not wait is done.
+        // An attempt does not wait, so it is made.
         far.try_write(b"x").unwrap();
-        assert_eq!(near.read(&mut [0; 4]).await.unwrap(), 1);
+        assert_eq!(near.try_read(&mut [0; 4]).unwrap(), 1);
+        assert_kind(near.read(&mut [0; 4]).await, ErrorKind::Other);
     });
 }
 
@@ -394,6 +397,8 @@ fn who_waits_for_data_can_still_write_as_long_as_there_is_room() {
             )
         };
         for (near, far) in [UnixStream::pair().unwrap(), of_std] {
+            near.writable().await.unwrap();
+            far.writable().await.unwrap();
             // A part of the room: more than may be taken for the system to say that there is some.
             assert_eq!(near.try_write(&[1; 57_000]).unwrap(), 57_000);
             far.try_write(b"x").unwrap();
@@ -410,4 +415,64 @@ fn pair_of_std() -> (net::UnixStream, net::UnixStream) {
     near.set_nonblocking(true).unwrap();
     far.set_nonblocking(true).unwrap();
     (near, far)
+}
+
+/// Sends `bytes` and, beside them, a copy of standard error.
+#[cfg(target_os = "linux")]
+fn send_with_descriptor(socket: &impl AsRawFd, bytes: &[u8]) {
+    let mut part = libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    // Aligned as the header that goes there.
+    let mut control = [0_u64; 8];
+    // SAFETY: the message and all it points at are live, the control data has room for its one header
+    // and descriptor, and the socket is open.
+    let sent = unsafe {
+        let size = size_of::<i32>() as u32;
+        let mut message: libc::msghdr = std::mem::zeroed();
+        message.msg_iov = &raw mut part;
+        message.msg_iovlen = 1;
+        message.msg_control = control.as_mut_ptr().cast();
+        message.msg_controllen = libc::CMSG_SPACE(size) as _;
+        let header = libc::CMSG_FIRSTHDR(&raw const message);
+        (*header).cmsg_level = libc::SOL_SOCKET;
+        (*header).cmsg_type = libc::SCM_RIGHTS;
+        (*header).cmsg_len = libc::CMSG_LEN(size) as _;
+        libc::CMSG_DATA(header).cast::<i32>().write_unaligned(2);
+        libc::sendmsg(socket.as_raw_fd(), &raw const message, 0)
+    };
+    assert_eq!(usize::try_from(sent).unwrap(), bytes.len());
+}
+
+/// The system ends a read behind bytes that came with a descriptor. No event announces what is there
+/// already behind them.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_stands_behind_bytes_that_came_with_a_descriptor_is_read() {
+    on_both(|| async {
+        let (mut near, far) = UnixStream::pair().unwrap();
+        far.writable().await.unwrap();
+        let reader = zokio::spawn(async move {
+            let mut all = Vec::new();
+            let mut buf = [0; 64];
+            while all.len() < 6 {
+                let count = near.read(&mut buf).await.unwrap();
+                all.extend_from_slice(&buf[..count]);
+            }
+            all
+        });
+        settle_all().await;
+        send_with_descriptor(&far, b"ab");
+        send_with_descriptor(&far, b"cd");
+        far.try_write(b"ef").unwrap();
+        assert_eq!(reader.await.unwrap(), b"abcdef");
+    });
+}
+
+/// Gives a reader on another worker the time to begin its wait. What follows is right without it, too.
+async fn settle_all() {
+    for _ in 0..10 {
+        zokio::task::yield_now().await;
+    }
 }

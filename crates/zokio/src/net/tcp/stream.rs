@@ -1,7 +1,7 @@
 //! [`TcpStream`]: one connection.
 
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use crate::io_driver::{BOTH, IoSource};
+use crate::io_driver::{IoSource, Moved, STREAM};
 use crate::net::ToSocketAddrs;
 use crate::net::addr::{no_address, resolve};
 use crate::net::nonblocking::assert_nonblocking;
@@ -9,6 +9,7 @@ use socket2::SockRef;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{self, SocketAddr};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -75,14 +76,16 @@ impl TcpStream {
     pub(crate) async fn finish_connect(stream: mio::net::TcpStream) -> io::Result<TcpStream> {
         let mut stream = TcpStream::new(stream)?;
         coop::consume_budget().await;
-        // Many a connection to this very host is there at once, which saves waiting for it.
-        if let Some(error) = stream.io.take_error()? {
-            return Err(error);
-        }
-        if stream.io.peer_addr().is_ok() {
-            // What was just made has room to send.
-            stream.io = stream.io.assuming(Ready::WRITABLE);
-            return Ok(stream);
+        if stream.io.driver().is_eager() {
+            // Many a connection to this very host is there at once, which saves waiting for it.
+            if let Some(error) = stream.io.take_error()? {
+                return Err(error);
+            }
+            if stream.io.peer_addr().is_ok() {
+                // What was just made has room to send.
+                stream.io = stream.io.assuming(Ready::WRITABLE);
+                return Ok(stream);
+            }
         }
         poll_fn(|cx| stream.io.poll_ready(cx, Direction::Write)).await?;
         match stream.io.take_error()? {
@@ -93,7 +96,7 @@ impl TcpStream {
 
     #[track_caller]
     pub(crate) fn new(stream: mio::net::TcpStream) -> io::Result<TcpStream> {
-        let io = IoSource::new(stream, BOTH)?;
+        let io = IoSource::new(stream, STREAM)?;
         Ok(TcpStream { io })
     }
 
@@ -103,7 +106,7 @@ impl TcpStream {
         stream: mio::net::TcpStream,
         driver: &DriverHandle,
     ) -> io::Result<TcpStream> {
-        let io = IoSource::with_driver(stream, BOTH, driver.clone())?;
+        let io = IoSource::with_driver(stream, STREAM, driver.clone())?;
         Ok(TcpStream {
             io: io.assuming(Ready::READABLE | Ready::WRITABLE),
         })
@@ -193,6 +196,12 @@ impl TcpStream {
     /// Halves that own the stream together. Dropping the writing half closes the write side.
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         split::split_owned(self)
+    }
+
+    /// Receives into memory that may be uninitialised.
+    #[inline]
+    fn recv_moved(&self, buf: &mut [MaybeUninit<u8>]) -> io::Result<Moved> {
+        self.recv(buf).map(Moved::from)
     }
 
     readiness_methods!();

@@ -172,7 +172,13 @@ impl UnixDatagram {
     /// Outside of a runtime, or if the runtime has no I/O.
     pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
         let (left, right) = mio::net::UnixDatagram::pair()?;
-        Ok((UnixDatagram::new(left)?, UnixDatagram::new(right)?))
+        let end = |socket| {
+            let UnixDatagram { io } = UnixDatagram::new(socket)?;
+            // What was just made has room to send.
+            let io = io.assuming(Ready::WRITABLE);
+            io::Result::Ok(UnixDatagram { io })
+        };
+        Ok((end(left)?, end(right)?))
     }
 
     /// A socket without a name.
@@ -193,9 +199,7 @@ impl UnixDatagram {
             is_shut_down: AtomicBool::new(false),
             refused: RefusedSlot::new(None),
         };
-        let io = IoSource::new(socket, BOTH)?;
-        // Nearly always: only a peer that does not keep up makes a sender wait.
-        let io = io.assuming(Ready::WRITABLE);
+        let io = IoSource::new(socket, BOTH)?.watched()?;
         Ok(UnixDatagram { io })
     }
 

@@ -3,11 +3,14 @@
 use super::SocketAddr;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::ucred::{self, UCred};
-use crate::io_driver::{BOTH, IoSource, until_possible};
+use crate::io_driver::{IoSource, Moved, STREAM, until_possible};
 use crate::net::nonblocking::assert_nonblocking;
+use socket2::SockRef;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
 use std::os::unix::net;
 use std::path::Path;
 use zokio_driver::{Direction, DriverHandle, Ready};
@@ -35,6 +38,9 @@ use zokio_task::coop;
 /// ```
 pub struct UnixStream {
     io: IoSource<mio::net::UnixStream>,
+    /// It is a socket of another kind (`SOCK_SEQPACKET`): each read takes one record, and there may be
+    /// more behind.
+    is_of_records: bool,
 }
 
 /// The address that a path stands for: on Linux a leading zero byte makes it an abstract name.
@@ -94,14 +100,16 @@ impl UnixStream {
     pub(super) async fn finish_connect(stream: mio::net::UnixStream) -> io::Result<UnixStream> {
         let mut stream = UnixStream::new(stream)?;
         coop::consume_budget().await;
-        if let Some(error) = stream.io.take_error()? {
-            return Err(error);
-        }
-        // Such a connection is nearly always there at once.
-        if stream.io.peer_addr().is_ok() {
-            // What was just made has room to send.
-            stream.io = stream.io.assuming(Ready::WRITABLE);
-            return Ok(stream);
+        if stream.io.driver().is_eager() {
+            if let Some(error) = stream.io.take_error()? {
+                return Err(error);
+            }
+            // Such a connection is nearly always there at once.
+            if stream.io.peer_addr().is_ok() {
+                // What was just made has room to send.
+                stream.io = stream.io.assuming(Ready::WRITABLE);
+                return Ok(stream);
+            }
         }
         poll_fn(|cx| stream.io.poll_ready(cx, Direction::Write)).await?;
         match stream.io.take_error()? {
@@ -112,8 +120,13 @@ impl UnixStream {
 
     #[track_caller]
     pub(super) fn new(stream: mio::net::UnixStream) -> io::Result<UnixStream> {
-        let io = IoSource::new(stream, BOTH)?;
-        Ok(UnixStream { io })
+        let io = IoSource::new(stream, STREAM)?;
+        Ok(UnixStream::of(io))
+    }
+
+    fn of(io: IoSource<mio::net::UnixStream>) -> UnixStream {
+        let is_of_records = false;
+        UnixStream { io, is_of_records }
     }
 
     /// A stream that belongs to the driver of the listener that accepted it. It has room to send,
@@ -122,10 +135,9 @@ impl UnixStream {
         stream: mio::net::UnixStream,
         driver: &DriverHandle,
     ) -> io::Result<UnixStream> {
-        let io = IoSource::with_driver(stream, BOTH, driver.clone())?;
-        Ok(UnixStream {
-            io: io.assuming(Ready::READABLE | Ready::WRITABLE),
-        })
+        let io = IoSource::with_driver(stream, STREAM, driver.clone())?;
+        let io = io.assuming(Ready::READABLE | Ready::WRITABLE);
+        Ok(UnixStream::of(io))
     }
 
     /// Two sockets that are connected with each other.
@@ -138,8 +150,8 @@ impl UnixStream {
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
         let (left, right) = mio::net::UnixStream::pair()?;
         let end = |stream: mio::net::UnixStream| {
-            let io = IoSource::new(stream, BOTH)?.assuming(Ready::WRITABLE);
-            io::Result::Ok(UnixStream { io })
+            let io = IoSource::new(stream, STREAM)?.assuming(Ready::WRITABLE);
+            io::Result::Ok(UnixStream::of(io))
         };
         Ok((end(left)?, end(right)?))
     }
@@ -154,11 +166,11 @@ impl UnixStream {
     #[track_caller]
     pub fn from_std(stream: net::UnixStream) -> io::Result<UnixStream> {
         assert_nonblocking(&stream)?;
-        let io = IoSource::new(mio::net::UnixStream::from_std(stream), BOTH)?;
-        // Such sockets are connected at once or not at all, so there is nothing to wait for before
-        // the first write. And the system may not say that there is room: a quarter of it may be taken.
-        let io = io.assuming(Ready::WRITABLE);
-        Ok(UnixStream { io })
+        let kind = SockRef::from(&stream).r#type();
+        // What is no socket at all says so when it is used.
+        let is_of_records = kind.is_ok_and(|kind| kind != socket2::Type::STREAM);
+        let io = IoSource::new(mio::net::UnixStream::from_std(stream), STREAM)?.watched()?;
+        Ok(UnixStream { io, is_of_records })
     }
 
     /// Gives the stream away, as one of the standard library, still in non-blocking mode.
@@ -209,6 +221,16 @@ impl UnixStream {
     /// Halves that own the stream together. Dropping the writing half closes the write side.
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         split::split_owned(self)
+    }
+
+    /// Receives into memory that may be uninitialised.
+    #[inline]
+    fn recv_moved(&self, buf: &mut [MaybeUninit<u8>]) -> io::Result<Moved> {
+        let (bytes, cut_off) = zokio_driver::stream::recv_uninit(self.io.as_fd(), buf)?;
+        Ok(Moved {
+            bytes,
+            at_boundary: cut_off || self.is_of_records,
+        })
     }
 
     readiness_methods!();

@@ -63,6 +63,10 @@ pub(super) struct Asking {
     pause: Option<Pause>,
 }
 
+// A panic elsewhere leaves it as it was: a pause is over or not, and asking again harms nobody.
+impl std::panic::UnwindSafe for Asking {}
+impl std::panic::RefUnwindSafe for Asking {}
+
 impl Asking {
     fn new(means: Option<Means>, driver: DriverHandle) -> Self {
         Self {
