@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::{Bell, Waited};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -21,9 +21,18 @@ pub enum Wait {
     ToWrite,
 }
 
+/// How often a rope is pulled that the system does not move.
+const PULLS_MAX: u32 = 16;
+
 pub(super) fn pull(mut rope: &Rope) {
-    // Full, it was pulled before.
-    let _ = rope.write(&[1]);
+    for _ in 0..PULLS_MAX {
+        match rope.write(&[1]) {
+            // Memory that lacks for a moment, or a signal, must not lose it.
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {}
+            // Full, it was pulled before.
+            Ok(_) | Err(_) => return,
+        }
+    }
 }
 
 impl Bell {

@@ -250,8 +250,13 @@ fn register(kind: SignalKind, sender: UnixStream) -> io::Result<SigId> {
     record.install(signum)?;
     let sender = Arc::new(sender);
     let write = move |sender: &UnixStream| {
-        // Invariant 3: an error says that the socket is full.
-        let _ = (&*sender).write(&[1]);
+        // Invariant 3. Any other error is one for a moment: memory that lacks, another signal.
+        for _ in 0..WRITES_MAX {
+            match (&*sender).write(&[1]) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {}
+                Ok(_) | Err(_) => return,
+            }
+        }
     };
     let in_handler = sender.clone();
     // SAFETY: the action is a `write` to a descriptor that it owns and whose result it forgets:
@@ -266,6 +271,9 @@ fn register(kind: SignalKind, sender: UnixStream) -> io::Result<SigId> {
     }
     Ok(action)
 }
+
+/// How often a handler tries to tell of a signal.
+const WRITES_MAX: u32 = 16;
 
 /// What is known of one signal, for the whole process.
 struct Record {
