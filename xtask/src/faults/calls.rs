@@ -106,7 +106,7 @@ pub(super) const LISTED: &[Call] = calls![
     unlink names::UNLINK [EACCES EBUSY],
     symlink names::SYMLINK [EACCES ENOSPC],
     readlink names::READLINK [EACCES EINVAL],
-    getpeername SYS_getpeername [ENOBUFS],
+    recvmsg SYS_recvmsg [EINTR ENOMEM],
 ];
 
 /// What is never refused, and why.
