@@ -264,24 +264,20 @@ impl Runtime {
             return;
         }
         let inner = &self.handle.inner;
+        // In an asynchronous context all is done that needs no waiting: tasks are cancelled, descriptors
+        // closed. The misuse is told then.
+        let is_misuse = timeout != Some(Duration::ZERO) && context::region() != Region::Outside;
+        let timeout = if is_misuse {
+            Some(Duration::ZERO)
+        } else {
+            timeout
+        };
         // A time that does not fit the clock never comes.
         let deadline = timeout.and_then(|timeout| clock::real_now().checked_add(timeout));
         if let Some(deadline) = deadline {
             inner.scheduler.limit_shutdown(deadline);
         }
         inner.scheduler.begin_shutdown();
-        if timeout != Some(Duration::ZERO) && context::region() != Region::Outside {
-            // What can be said without waiting is said; a second panic would abort.
-            inner.pool.close();
-            if std::thread::panicking() {
-                return;
-            }
-            // A literal, so that the payload is a `&'static str`.
-            panic!(
-                "Cannot drop a runtime in a context where blocking is not allowed. This happens \
-                 when a runtime is dropped from within an asynchronous context."
-            );
-        }
         let begun = clock::real_now();
         {
             let _guard = self.handle.enter();
@@ -290,6 +286,14 @@ impl Runtime {
         }
         let left = timeout.map(|timeout| timeout.saturating_sub(begun.elapsed()));
         inner.pool.wait(left);
+        // A second panic would abort.
+        if is_misuse && !std::thread::panicking() {
+            // A literal, so that the payload is a `&'static str`.
+            panic!(
+                "Cannot drop a runtime in a context where blocking is not allowed. This happens \
+                 when a runtime is dropped from within an asynchronous context."
+            );
+        }
     }
 }
 

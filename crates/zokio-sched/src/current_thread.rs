@@ -98,6 +98,7 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
             scheduler: self.shared.address().addr(),
         });
         let waker = Waker::from(root.clone());
+        let _root = context::enter_root(&waker);
         let mut cx = Context::from_waker(&waker);
         let mut future = pin!(future);
         let queued = Queued {

@@ -3,7 +3,7 @@
 //! Needs no runtime and does not check whether the thread may block: who offers this to users asks
 //! [`context::region`](crate::context::region) first.
 
-use crate::coop;
+use crate::{context, coop};
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::pin;
@@ -70,6 +70,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     let Some((parker, waker)) = &lease.0 else {
         unreachable!("the lease was just made")
     };
+    let _root = context::enter_root(waker);
     let mut cx = Context::from_waker(waker);
     loop {
         // A token that was meant for a former future of this thread costs one poll.

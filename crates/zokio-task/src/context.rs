@@ -89,7 +89,12 @@ struct Context {
     budget: Cell<Budget>,
     /// Wakers that are held back until the driver was polled. None outside of a worker's loop.
     deferred: RefCell<Option<Vec<Waker>>>,
+    /// The data of the waker that the root future of this thread is polled with. Compared only.
+    root: Cell<*const ()>,
 }
+
+/// No waker's data: a waker without data has a null pointer.
+const NO_ROOT: *const () = std::ptr::without_provenance(usize::MAX);
 
 zokio_base::sync::per_thread! {
     // Never destroyed: a runtime or a local set in a thread-local of the user's is shut down while
@@ -103,6 +108,7 @@ zokio_base::sync::per_thread! {
             task: Cell::new(None),
             budget: Cell::new(Budget::unlimited()),
             deferred: RefCell::new(None),
+            root: Cell::new(NO_ROOT),
         })
     };
 }
@@ -301,9 +307,44 @@ impl Drop for WorkerGuard {
     }
 }
 
+/// Says that the root future of this thread is polled with `waker`, until the guard is dropped.
+pub fn enter_root(waker: &Waker) -> RootGuard {
+    let previous = CONTEXT.try_with(|context| context.root.replace(waker.data()));
+    RootGuard {
+        previous: previous.unwrap_or(NO_ROOT),
+    }
+}
+
+/// Restores the former root when dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct RootGuard {
+    // Of this thread, as the pointer keeps the guard.
+    previous: *const (),
+}
+
+impl Drop for RootGuard {
+    fn drop(&mut self) {
+        let _ = CONTEXT.try_with(|context| context.root.set(self.previous));
+    }
+}
+
+/// Whether a poll with `waker` returns to the loop of this thread when it is pending: the waker is a task's
+/// or the root future's. With another one somebody else decides what a pending poll leads to: another
+/// crate's `block_on` inside of a task blocks the thread until its waker is woken.
+#[inline]
+pub(crate) fn returns_to_loop(waker: &Waker) -> bool {
+    let is_root = || CONTEXT.try_with(|context| context.root.get() == waker.data());
+    crate::waker::is_of_task(waker) || is_root().unwrap_or(false)
+}
+
 /// Has `waker` woken after the driver was polled next, so that a task which merely yields does not
-/// keep events waiting. Outside of a worker's loop it is woken at once.
+/// keep events waiting. Outside of a worker's loop it is woken at once, and so is a waker that is neither
+/// a task's nor the root future's: the loop may not go on before it is woken.
 pub fn defer(waker: &Waker) {
+    if !returns_to_loop(waker) {
+        return foreign::wake_by_ref(waker);
+    }
     let is_new = CONTEXT.try_with(|context| {
         let deferred = context.deferred.borrow();
         let list = deferred.as_ref()?;
@@ -602,6 +643,7 @@ mod tests {
     fn wakers_are_deferred_inside_a_worker_only() {
         let count = Arc::new(Count(AtomicUsize::new(0)));
         let waker = Waker::from(count.clone());
+        let root = enter_root(&waker);
         defer(&waker);
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
         // SAFETY: nobody follows the pointers, here and below.
@@ -616,10 +658,15 @@ mod tests {
         assert!(!has_deferred());
         defer(&waker);
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        // Another executor's waker, on which the loop cannot wait.
+        let foreign = Arc::new(Count(AtomicUsize::new(0)));
+        defer(&foreign.clone().into());
+        assert_eq!(foreign.0.load(Ordering::Relaxed), 1);
         drop(guard);
         // What is left when the loop ends is woken, not lost.
         assert_eq!(count.0.load(Ordering::Relaxed), 2);
         assert!(worker().is_none());
+        drop(root);
     }
 
     /// A waker that yields another one when it is cloned.
@@ -649,6 +696,8 @@ mod tests {
     fn a_waker_is_cloned_while_nothing_is_borrowed() {
         // SAFETY: nobody follows the pointers.
         let guard = unsafe { enter_worker(here()) };
+        // All these wakers have no data.
+        let _root = enter_root(Waker::noop());
         defer(&yields_when_cloned::waker());
         let mut taken = Vec::new();
         take_deferred(&mut taken);

@@ -5,7 +5,9 @@
 //! used up every leaf operation returns `Pending` and has the task woken again, behind the others:
 //! so a task that never runs out of ready input cannot keep its thread.
 //!
-//! Outside of a task, and inside [`unconstrained`], there is no limit.
+//! Outside of a task, and inside [`unconstrained`], there is no limit. An executor inside of a poll (another
+//! crate's `block_on`, a set of futures with wakers of its own) is refused once for each budget, and goes on
+//! with a new one.
 
 use crate::context;
 use pin_project_lite::pin_project;
@@ -173,8 +175,16 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
 }
 
 /// Has the task woken again later. The first refusal of a poll is reported to the runtime.
+///
+/// A waker that is neither a task's nor the root's belongs to an executor inside of the poll, such as another
+/// crate's `block_on`. It is told "pending" once and woken at once, and has a whole budget from then on: the
+/// poll around it, which would bring a new budget, does not end before it does.
 #[cold]
 fn refuse(units: u8, cx: &Context<'_>) {
+    if !context::returns_to_loop(cx.waker()) {
+        context::set_budget(Budget::initial());
+        return context::defer(cx.waker());
+    }
     if units != REFUSED {
         context::set_budget(Budget(Some(REFUSED)));
         // A thread that is being torn down has no runtime to tell.
@@ -324,6 +334,7 @@ mod tests {
         let counting = Arc::new(Counting::default());
         let count = || counting.0.load(Ordering::Relaxed);
         let _entered = context::enter(counting.clone());
+        let _root = context::enter_root(Waker::noop());
         let mut cx = Context::from_waker(Waker::noop());
         let mut spend = |units: u8| {
             (0..units)

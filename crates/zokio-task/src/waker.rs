@@ -17,6 +17,12 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 /// One table for all tasks: its address tells our wakers from others, and `will_wake` compares it.
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, release);
 
+/// Whether `waker` is a task's.
+#[inline]
+pub(crate) fn is_of_task(waker: &Waker) -> bool {
+    std::ptr::eq(waker.vtable(), &VTABLE)
+}
+
 /// A waker that lives on somebody else's reference.
 pub(crate) struct BorrowedWaker<'a> {
     waker: ManuallyDrop<Waker>,

@@ -290,7 +290,10 @@ fn who_yielded_is_woken_before_the_thread_blocks() {
         running.threads.refuse.store(refuse, Ordering::SeqCst);
         let task = spawn(&running.sched, async {
             let flag = Arc::new(Flag::default());
-            context::defer(&Waker::from(flag.clone()));
+            let waker = Waker::from(flag.clone());
+            // As if it were a root's: another executor's waker is not held back.
+            let _root = context::enter_root(&waker);
+            context::defer(&waker);
             assert!(!flag.0.load(Ordering::SeqCst));
             block_in_place(|| flag.0.load(Ordering::SeqCst))
         });
