@@ -6,8 +6,8 @@
 //! so a task that never runs out of ready input cannot keep its thread.
 //!
 //! Outside of a task, and inside [`unconstrained`], there is no limit. An executor inside of a poll (another
-//! crate's `block_on`, a set of futures with wakers of its own) is refused once for each budget, and goes on
-//! with a new one.
+//! crate's `block_on`, a set of futures with wakers of its own) is refused a few times for each budget,
+//! and goes on with a new one.
 
 use crate::context;
 use pin_project_lite::pin_project;
@@ -23,7 +23,16 @@ pub const BUDGET: u8 = 128;
 /// was forced to yield.
 const REFUSED: u8 = u8::MAX;
 
-const _: () = assert!(BUDGET < REFUSED);
+/// Stands, with a count of refusals added, for a budget that is used up and has refused only operations
+/// with a foreign waker ([`refuse`]).
+const REFUSED_FOREIGN: u8 = 200;
+
+/// How many refusals in a row an executor inside of a poll gets before it gets a new budget. More than one,
+/// because one poll of such an executor may try several operations.
+const FOREIGN_REFUSALS_MAX: u8 = 4;
+
+const _: () = assert!(BUDGET < REFUSED_FOREIGN);
+const _: () = assert!(REFUSED_FOREIGN + FOREIGN_REFUSALS_MAX < REFUSED);
 
 /// What is left of a poll's budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +51,17 @@ impl Budget {
 
     /// Whether anything is left.
     pub const fn has_remaining(self) -> bool {
-        !matches!(self.0, Some(0 | REFUSED))
+        match self.0 {
+            None => true,
+            Some(units) => is_left(units),
+        }
     }
+}
+
+/// Whether a budget has units left: zero and what is above a whole budget stand for none.
+#[inline]
+const fn is_left(units: u8) -> bool {
+    units.wrapping_sub(1) < BUDGET
 }
 
 /// Runs `f` with `budget` in force, and restores the former budget afterwards, also on a panic.
@@ -161,11 +179,11 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
     let before = context::budget();
     let after = match before.0 {
         None => before,
-        Some(units @ (0 | REFUSED)) => {
+        Some(units) if is_left(units) => Budget(Some(units - 1)),
+        Some(units) => {
             refuse(units, cx);
             return Poll::Pending;
         }
-        Some(units) => Budget(Some(units - 1)),
     };
     context::set_budget(after);
     Poll::Ready(RestoreOnPending {
@@ -177,16 +195,22 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
 /// Has the task woken again later. The first refusal of a poll is reported to the runtime.
 ///
 /// A waker that is neither a task's nor the root's belongs to an executor inside of the poll, such as another
-/// crate's `block_on`. It is told "pending" once and woken at once, and has a whole budget from then on: the
-/// poll around it, which would bring a new budget, does not end before it does.
+/// crate's `block_on`. It is woken at once, and gets a new budget after a few refusals: the poll around it,
+/// which would bring one, may not end before it does.
 #[cold]
 fn refuse(units: u8, cx: &Context<'_>) {
-    if !context::returns_to_loop(cx.waker()) {
-        context::set_budget(Budget::initial());
-        return context::defer(cx.waker());
-    }
-    if units != REFUSED {
-        context::set_budget(Budget(Some(REFUSED)));
+    let refusals = match units {
+        0 | REFUSED => 1,
+        units => units - REFUSED_FOREIGN + 1,
+    };
+    context::set_budget(if context::returns_to_loop(cx.waker()) {
+        Budget(Some(REFUSED))
+    } else if refusals < FOREIGN_REFUSALS_MAX {
+        Budget(Some(REFUSED_FOREIGN + refusals))
+    } else {
+        Budget::initial()
+    });
+    if units == 0 {
         // A thread that is being torn down has no runtime to tell.
         let _ = context::with_services(|services| {
             if let Some(services) = services {
