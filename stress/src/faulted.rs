@@ -5,7 +5,7 @@
 //! where no thread is to be had, as documented; what is read is what was reported as written; and when the
 //! runtime is gone, so are its descriptors.
 //!
-//! The tracer counts calls between two that ask for the parent's number ([`mark`]), which nothing else does.
+//! The tracer counts calls between two that ask for the parent's number (`mark`), which nothing else does.
 
 use std::collections::BTreeSet;
 use std::io;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::time::Duration;
 use zokio_base::clock::Clock;
+use zokio_base::foreign::KeptWaker;
 use zokio_base::slab::Key;
 use zokio_base::sync::atomic::{AtomicUsize, Ordering};
 use zokio_base::sync::{model, thread};
@@ -51,7 +52,7 @@ fn fire_and_cancel_have_one_winner() {
     model(|| {
         let shard = quiet();
         let (count, waker) = counter();
-        let key = shard.insert(HOUR, waker).unwrap();
+        let key = shard.insert(HOUR, KeptWaker::new(waker)).unwrap();
         let other = shard.clone();
         let worker = thread::spawn(move || fire(&other, HOUR));
         let cancelled = shard.cancel(key).is_some();
@@ -67,7 +68,7 @@ fn fire_and_reset_have_one_winner() {
     model(|| {
         let shard = quiet();
         let (count, waker) = counter();
-        let key = shard.insert(HOUR, waker).unwrap();
+        let key = shard.insert(HOUR, KeptWaker::new(waker)).unwrap();
         let other = shard.clone();
         let worker = thread::spawn(move || fire(&other, HOUR));
         let moved = shard.reset(key, 2 * HOUR);
@@ -90,7 +91,7 @@ fn a_changed_waker_is_not_forgotten() {
         let shard = quiet();
         let (_, old) = counter();
         let (count, new) = counter();
-        let key: Key = shard.insert(HOUR, old).unwrap();
+        let key: Key = shard.insert(HOUR, KeptWaker::new(old)).unwrap();
         let other = shard.clone();
         let worker = thread::spawn(move || fire(&other, HOUR));
         let pending = shard.update(key, &new) == Entry::Waiting;
@@ -109,11 +110,11 @@ fn an_earlier_timer_is_not_overslept() {
             token.fetch_add(1, Ordering::Release);
         }));
         let (_count, waker) = counter();
-        shard.insert(3 * HOUR, waker).unwrap();
+        shard.insert(3 * HOUR, KeptWaker::new(waker)).unwrap();
         let other = shard.clone();
         let inserter = thread::spawn(move || {
             let (_count, waker) = counter();
-            other.insert(HOUR, waker).unwrap();
+            other.insert(HOUR, KeptWaker::new(waker)).unwrap();
         });
         // The worker is still running when the race begins.
         shard.end_wait();
@@ -139,7 +140,7 @@ fn shutdown_against_a_first_poll() {
         let shard = quiet();
         let (count, waker) = counter();
         let other = shard.clone();
-        let timer = thread::spawn(move || other.insert(HOUR, waker));
+        let timer = thread::spawn(move || other.insert(HOUR, KeptWaker::new(waker)));
         shut_down(&shard);
         let inserted = timer.join().unwrap();
         assert_eq!(
@@ -165,7 +166,7 @@ fn shutdown_against_a_later_poll() {
         let shard = quiet();
         let (old, waker) = counter();
         let (new, other_waker) = counter();
-        let key = shard.insert(HOUR, waker).unwrap();
+        let key = shard.insert(HOUR, KeptWaker::new(waker)).unwrap();
         let other = shard.clone();
         let timer = thread::spawn(move || other.update(key, &other_waker));
         shut_down(&shard);
@@ -186,7 +187,7 @@ fn shutdown_against_a_reset() {
     model(|| {
         let shard = quiet();
         let (count, waker) = counter();
-        let key = shard.insert(2 * HOUR, waker).unwrap();
+        let key = shard.insert(2 * HOUR, KeptWaker::new(waker)).unwrap();
         let other = shard.clone();
         let timer = thread::spawn(move || other.reset(key, HOUR));
         shut_down(&shard);
@@ -206,7 +207,7 @@ fn shutdown_against_the_deadline() {
     model(|| {
         let shard = quiet();
         let (count, waker) = counter();
-        let key = shard.insert(HOUR, waker).unwrap();
+        let key = shard.insert(HOUR, KeptWaker::new(waker)).unwrap();
         let other = shard.clone();
         let worker = thread::spawn(move || fire(&other, HOUR));
         shut_down(&shard);
@@ -226,12 +227,12 @@ fn two_users_and_a_worker() {
     model(|| {
         let shard = quiet();
         let (first, waker) = counter();
-        let key = shard.insert(HOUR, waker).unwrap();
+        let key = shard.insert(HOUR, KeptWaker::new(waker)).unwrap();
         let (other, third) = (shard.clone(), shard.clone());
         let worker = thread::spawn(move || fire(&other, HOUR));
         let inserter = thread::spawn(move || {
             let (_count, waker) = counter();
-            let key = third.insert(HOUR, waker).unwrap();
+            let key = third.insert(HOUR, KeptWaker::new(waker)).unwrap();
             third.cancel(key).is_some()
         });
         let cancelled = shard.cancel(key).is_some();
