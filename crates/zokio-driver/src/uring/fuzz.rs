@@ -23,7 +23,7 @@ use crate::op::{
 use crate::uring::{IoMode, thread_in_flight};
 use arbitrary::{Arbitrary, Unstructured};
 use std::future::Future;
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
 use std::pin::Pin;
@@ -203,6 +203,19 @@ struct Files {
     /// Both ends of a pipe that never blocks.
     reader: Arc<OpenFile>,
     writer: Arc<OpenFile>,
+}
+
+impl Files {
+    /// Leaves a page in the pipe: more than one read takes, and less than leaves no room for a write.
+    fn level_pipe(&self) {
+        let mut page = [0; 4096];
+        while (&**self.reader)
+            .read(&mut page)
+            .is_ok_and(|count| count > 0)
+        {}
+        let filled = (&**self.writer).write(&page);
+        assert_eq!(filled.ok(), Some(page.len()), "an empty pipe has room");
+    }
 }
 
 fn pipe() -> (OwnedFd, OwnedFd) {
@@ -421,6 +434,7 @@ impl World {
             }
             Step::RunJob(which) => {
                 if let Some(job) = self.pool.take(which) {
+                    files().level_pipe();
                     job();
                 }
             }
@@ -465,6 +479,8 @@ impl World {
 
     fn run_jobs(&self) {
         while let Some(job) = self.pool.take(0) {
+            // It may wait for room or for bytes, and nobody else is there to make any.
+            files().level_pipe();
             job();
         }
     }
