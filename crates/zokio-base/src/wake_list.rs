@@ -5,7 +5,7 @@
 //! call [`WakeList::wake_all`]. Dropping a list that still holds wakers drops them without waking.
 //!
 //! Both reach every waker, whichever of them panic, and return: the panics are contained as
-//! [`foreign`](crate::foreign) says. So a structure that wakes several batches gets to the last of
+//! [`foreign`] says. So a structure that wakes several batches gets to the last of
 //! them. Containment costs one frame for the batch, and one more for each panic.
 //!
 //! A batch is made for each call that may wake somebody, most of which wake one waker or none: so

@@ -6,7 +6,7 @@
 //!
 //! A worker waits in one place, its readiness set: the ring is a member of the set from the first
 //! turn after it was made. If the system refuses that for now, or takes no requests for now, the worker
-//! waits for a short time that grows ([`Pause`]), and tries again.
+//! waits for a short time that grows (`Pause`), and tries again.
 //!
 //! Invariants:
 //!

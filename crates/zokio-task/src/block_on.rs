@@ -1,7 +1,7 @@
 //! Drives one future on the calling thread, which sleeps in between.
 //!
 //! Needs no runtime and does not check whether the thread may block: who offers this to users asks
-//! [`context::region`](crate::context::region) first.
+//! [`context::region`] first.
 
 use crate::{context, coop};
 use std::cell::RefCell;

@@ -57,7 +57,7 @@ impl DevicePark {
         let clock = Clock::new();
         clock.pause();
         let unpark = Arc::new(move |index: usize| unparkers[index].unpark());
-        let timers = TimerHandle::new(count, clock, false, unpark);
+        let timers = TimerHandle::new(count, clock, false, Duration::ZERO, unpark);
         let parks = parkers.into_iter().enumerate().map(|(index, parker)| Self {
             device: Device {
                 ready: Arc::default(),

@@ -23,7 +23,7 @@
 //!    would change nothing, left out; none is lost. After `close` none gets in.
 //! 4. Wakers are called with no lock held, unless the caller's sink collects them.
 //! 5. A worker waits without end only if the kernel has taken all that was left for it
-//!    ([`Lane::must_retry`]): what ends a wait is a completion, or a thread that leaves something.
+//!    (`Lane::must_retry`): what ends a wait is a completion, or a thread that leaves something.
 #![allow(unsafe_code)]
 
 use super::OpMetrics;

@@ -45,7 +45,7 @@ std::thread_local! {
 
 impl Lane {
     /// Ends the lane: see the module's steps 1 to 5. Called by its last owner, when all tasks are gone.
-    /// Returns how many operations were abandoned; [`keep`] is for those.
+    /// Returns how many operations were abandoned; `keep` is for those.
     pub fn shutdown<S: WakeSink>(&self, deadline: Option<Instant>, sink: &mut S) -> usize {
         let mut until = real_now() + GRACE;
         if let Some(deadline) = deadline {
