@@ -799,7 +799,9 @@ fn wakers_within_a_worker() {
                 falls(|| sleeping.as_mut().poll(&mut cx)),
                 falls(|| given_up.as_mut().poll(&mut cx)),
             ];
-            assert_eq!(fell, [bad == 1 << CLONE; 3]);
+            // Another executor's waker is not held back by a yield, so it is not cloned there.
+            let is_clone = bad == 1 << CLONE;
+            assert_eq!(fell, [false, is_clone, is_clone]);
             assert!(!falls(|| ignore(given_up)));
             zokio::time::sleep(Duration::from_millis(5)).await;
             assert_eq!(zokio::spawn(async { 7 }).await.unwrap(), 7);
