@@ -202,6 +202,54 @@ fn a_foreign_block_on_inside_of_a_poll_goes_on_when_the_budget_is_used_up() {
     }
 }
 
+/// The tasks of a local set have wakers of tasks, and still nobody polls them but the foreign executor
+/// that polls their set.
+#[test]
+fn a_foreign_block_on_of_a_local_set_inside_of_a_poll_goes_on() {
+    let use_sets = || {
+        let local = LocalSet::new();
+        foreign_block_on(local.run_until(async {
+            zokio_runtime::spawn_local(use_budgets()).await.unwrap();
+        }));
+        local.spawn_local(use_budgets());
+        foreign_block_on(local);
+    };
+    for runtime in [single(), several()] {
+        let begun = std::time::Instant::now();
+        runtime.block_on(async { use_sets() });
+        let task = runtime.spawn(async move { use_sets() });
+        runtime.block_on(task).unwrap();
+        // Nothing was missed that the executor's patience made up for.
+        assert!(begun.elapsed() < Duration::from_secs(15));
+    }
+}
+
+/// What a task asks with foreign wakers between its own operations brings it no new budget.
+#[test]
+fn a_task_that_asks_with_foreign_wakers_is_still_made_to_yield() {
+    let runtime = single();
+    let asked = runtime.block_on(async {
+        let asked = std::cell::Cell::new(0);
+        let mut asking = pin!(async {
+            loop {
+                for _ in 0..16 {
+                    let mut cx = Context::from_waker(std::task::Waker::noop());
+                    let _ = pin!(coop::consume_budget()).poll(&mut cx);
+                }
+                asked.set(asked.get() + 1);
+                assert!(asked.get() < 1_000, "the task does not yield");
+                coop::consume_budget().await;
+            }
+        });
+        let first: Poll<()> =
+            std::future::poll_fn(|cx| Poll::Ready(asking.as_mut().poll(cx))).await;
+        assert!(first.is_pending());
+        asked.get()
+    });
+    // Each turn takes 17 units.
+    assert_eq!(asked, 1 + usize::from(coop::BUDGET) / 17);
+}
+
 /// A task's own operations still yield when the budget is used up, and so do the root's.
 #[test]
 fn a_task_is_still_made_to_yield() {

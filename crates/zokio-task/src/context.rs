@@ -372,6 +372,38 @@ pub fn defer(waker: &Waker) {
     foreign::wake_by_ref(waker);
 }
 
+/// Has nothing held back on this thread until the guard is dropped, if a poll with `waker` does not return
+/// to the thread's loop when it is pending. For futures that poll tasks: those have wakers of tasks, but
+/// their turn comes when `waker` is woken.
+pub fn hold_nothing_back_for(waker: &Waker) -> Option<DeferGuard> {
+    if returns_to_loop(waker) {
+        return None;
+    }
+    let deferred = CONTEXT.try_with(|context| context.deferred.borrow_mut().take());
+    let deferred = deferred.ok().flatten()?;
+    Some(DeferGuard {
+        deferred,
+        _not_send: PhantomData,
+    })
+}
+
+/// Has wakers held back again when dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct DeferGuard {
+    /// What was held back before.
+    deferred: Vec<Waker>,
+    _not_send: PhantomData<*const ()>,
+}
+
+impl Drop for DeferGuard {
+    fn drop(&mut self) {
+        let deferred = std::mem::take(&mut self.deferred);
+        // Nothing was held back meanwhile: there was no list.
+        let _ = CONTEXT.try_with(|context| *context.deferred.borrow_mut() = Some(deferred));
+    }
+}
+
 /// Whether wakers are waiting for [`take_deferred`].
 #[inline]
 pub fn has_deferred() -> bool {

@@ -6,8 +6,8 @@
 //! so a task that never runs out of ready input cannot keep its thread.
 //!
 //! Outside of a task, and inside [`unconstrained`], there is no limit. An executor inside of a poll (another
-//! crate's `block_on`, a set of futures with wakers of its own) is refused a few times for each budget,
-//! and goes on with a new one.
+//! crate's `block_on`, a set of futures with wakers of its own) is refused a few times, and goes on with units
+//! that only such executors can use: the task's own operations stay refused until its poll is over.
 
 use crate::context;
 use pin_project_lite::pin_project;
@@ -31,7 +31,14 @@ const REFUSED_FOREIGN: u8 = 200;
 /// because one poll of such an executor may try several operations.
 const FOREIGN_REFUSALS_MAX: u8 = 4;
 
-const _: () = assert!(BUDGET < REFUSED_FOREIGN);
+/// Stands, with a count of units added, for a budget that is used up, but for as many operations with a
+/// foreign waker.
+const GRANTED: u8 = BUDGET;
+
+/// How many units an executor inside of a poll gets after its refusals.
+const GRANT: u8 = 64;
+
+const _: () = assert!(GRANTED + GRANT < REFUSED_FOREIGN);
 const _: () = assert!(REFUSED_FOREIGN + FOREIGN_REFUSALS_MAX < REFUSED);
 
 /// What is left of a poll's budget.
@@ -180,10 +187,7 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
     let after = match before.0 {
         None => before,
         Some(units) if is_left(units) => Budget(Some(units - 1)),
-        Some(units) => {
-            refuse(units, cx);
-            return Poll::Pending;
-        }
+        Some(units) => ready!(poll_used_up(units, cx)),
     };
     context::set_budget(after);
     Poll::Ready(RestoreOnPending {
@@ -192,23 +196,40 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
     })
 }
 
+/// What is left after an operation of a poll whose budget is used up; pending if it is refused.
+#[cold]
+fn poll_used_up(units: u8, cx: &Context<'_>) -> Poll<Budget> {
+    match units {
+        // The last one leads back to where refusals are counted.
+        ..REFUSED_FOREIGN if units > GRANTED && !context::returns_to_loop(cx.waker()) => {
+            let left = units - 1;
+            Poll::Ready(Budget(Some(if left == GRANTED { REFUSED } else { left })))
+        }
+        _ => {
+            refuse(units, cx);
+            Poll::Pending
+        }
+    }
+}
+
 /// Has the task woken again later. The first refusal of a poll is reported to the runtime.
 ///
 /// A waker that is neither a task's nor the root's belongs to an executor inside of the poll, such as another
-/// crate's `block_on`. It is woken at once, and gets a new budget after a few refusals: the poll around it,
-/// which would bring one, may not end before it does.
-#[cold]
+/// crate's `block_on`. It is woken at once, and gets units of its own after a few refusals: the poll around
+/// it, which would bring a new budget, may not end before it does. Rejected: a new budget for the whole
+/// poll, with which a task that asks several others between its own operations would never yield.
 fn refuse(units: u8, cx: &Context<'_>) {
     let refusals = match units {
-        0 | REFUSED => 1,
-        units => units - REFUSED_FOREIGN + 1,
+        REFUSED => 1,
+        // Also 1 after a grant and at the first refusal.
+        units => units.saturating_sub(REFUSED_FOREIGN) + 1,
     };
     context::set_budget(if context::returns_to_loop(cx.waker()) {
         Budget(Some(REFUSED))
     } else if refusals < FOREIGN_REFUSALS_MAX {
         Budget(Some(REFUSED_FOREIGN + refusals))
     } else {
-        Budget::initial()
+        Budget(Some(GRANTED + GRANT))
     });
     if units == 0 {
         // A thread that is being torn down has no runtime to tell.

@@ -345,6 +345,7 @@ impl Future for LocalSet {
         let _current = current_set::enter(context);
         let _region = context::forbid_block_in_place();
         let _running = context.shared.run();
+        let _deferring = context::hold_nothing_back_for(cx.waker());
         context.shared.arrive(HostId::SET, cx.waker());
         if context.tick() {
             foreign::wake_by_ref(cx.waker());

@@ -65,6 +65,7 @@ impl<F: Future> Future for RunUntil<'_, F> {
         let _current = current_set::enter(context);
         let _region = context::forbid_block_in_place();
         let _running = context.shared.run();
+        let _deferring = context::hold_nothing_back_for(cx.waker());
         let hosting = this
             .hosting
             .get_or_insert_with(|| Hosting::new(&context.shared));
