@@ -15,7 +15,8 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -74,9 +75,10 @@ pub fn endings(seed: u64, time: Duration) -> Endings {
     let mut sum = Endings::default();
     let started = Instant::now();
     while started.elapsed() < time {
-        let ended = watch(seed, sum.rounds);
+        let (over, watcher) = watch(seed, sum.rounds);
         round(&mut choices, &mut sum);
-        ended.store(true, SeqCst);
+        drop(over);
+        watcher.join().expect("the watcher only waits");
         sum.rounds += 1;
     }
     sum
@@ -95,21 +97,16 @@ fn silence_workers() {
     }));
 }
 
-/// Aborts the process if the round is not over in time.
-fn watch(seed: u64, round: u64) -> Arc<AtomicBool> {
-    let ended = Arc::new(AtomicBool::new(false));
-    let flag = ended.clone();
-    let started = Instant::now();
-    thread::spawn(move || {
-        while !flag.load(SeqCst) {
-            if started.elapsed() > STALL_LIMIT {
-                eprintln!("round {round} of seed {seed} does not end");
-                std::process::abort();
-            }
-            thread::sleep(Duration::from_millis(50));
+/// Aborts the process if the round is not over in time: when the sender is dropped.
+fn watch(seed: u64, round: u64) -> (std::sync::mpsc::Sender<()>, thread::JoinHandle<()>) {
+    let (over, is_over) = std::sync::mpsc::channel();
+    let watcher = thread::spawn(move || {
+        if is_over.recv_timeout(STALL_LIMIT) == Err(RecvTimeoutError::Timeout) {
+            eprintln!("round {round} of seed {seed} does not end");
+            std::process::abort();
         }
     });
-    ended
+    (over, watcher)
 }
 
 fn round(choices: &mut Choices, sum: &mut Endings) {
