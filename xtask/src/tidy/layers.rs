@@ -58,6 +58,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "zokio-sync",
         ],
     ),
+    ("zokio-cli", &[]),
     ("xtask", &[]),
 ];
 
