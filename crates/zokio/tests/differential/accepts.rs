@@ -322,7 +322,12 @@ fn compare(what: &str, cases: u32, is_tcp: bool, starves: bool, sides: &[Side]) 
         tally.count(&expected);
         for (number, side) in sides.iter().enumerate() {
             let path = dir.path().join(number.to_string());
-            let seen = side.run(ours::run(is_tcp, path, steps.clone()));
+            let work = ours::run(is_tcp, path, steps.clone());
+            let seen = if starves {
+                side.run_to_the_last_close(work)
+            } else {
+                side.run(work)
+            };
             check(side, &steps, &seen, &expected);
         }
     });
@@ -353,7 +358,7 @@ fn listeners_without_descriptors() {
             // Rings are made when they are needed, and need descriptors.
             for _ in 0..20 {
                 let path = PathBuf::new();
-                side.run(ours::run(true, path, vec![Step::CancelAccept(1)]));
+                side.run_to_the_last_close(ours::run(true, path, vec![Step::CancelAccept(1)]));
             }
         }
         let open = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64;
@@ -368,7 +373,8 @@ fn listeners_without_descriptors() {
             Step::Accept,
         ];
         for side in &sides {
-            let seen = side.run(ours::run(true, PathBuf::new(), found_once.to_vec()));
+            let work = ours::run(true, PathBuf::new(), found_once.to_vec());
+            let seen = side.run_to_the_last_close(work);
             let expected = Seen::Text("[1], Done".to_owned());
             assert_eq!(seen[5], expected, "{}", side.name);
         }

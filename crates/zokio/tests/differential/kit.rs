@@ -6,7 +6,7 @@ use std::io;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use zokio::runtime::{Builder, IoMode, Runtime};
 
 /// What came of a step.
@@ -115,6 +115,35 @@ impl Side {
         let ended = self.runtime.block_on(task).unwrap();
         ended.unwrap_or_else(|_| panic!("hangs on {}", self.name))
     }
+
+    /// As [`run`](Self::run), and waits until every descriptor that `work` had is closed. Memory and
+    /// descriptors of an operation that was given up are the kernel's until its completion is taken, a moment
+    /// after the future is gone. A descriptor that comes back then would be one too many for a later run that
+    /// is to find none.
+    pub fn run_to_the_last_close<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        let before = descriptors();
+        let seen = self.run(work);
+        let begun = Instant::now();
+        while descriptors() > before {
+            let left = || format!("{}: {:?}", self.name, descriptors());
+            assert!(begun.elapsed() < Duration::from_secs(20), "{}", left());
+            self.run(zokio::task::yield_now());
+        }
+        seen
+    }
+}
+
+/// How many descriptors of this process are open, not counting those that runtimes make for themselves when
+/// they first need them (rings, sets and bells are anonymous inodes).
+fn descriptors() -> usize {
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    let target = |entry: io::Result<std::fs::DirEntry>| std::fs::read_link(entry.ok()?.path()).ok();
+    open.filter_map(target)
+        .filter(|target| !target.to_string_lossy().starts_with("anon_inode:"))
+        .count()
 }
 
 /// Runtimes with a ring and without, of one worker and of two.
