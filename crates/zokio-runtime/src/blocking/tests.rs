@@ -279,13 +279,20 @@ fn the_runtimes_own_work_does_not_wait_behind_closures() {
         // The reserved threads are busy as well: what comes then waits for whichever thread is free first.
         let (busy, is_busy) = std::sync::mpsc::channel::<()>();
         let is_busy = std::sync::Arc::new(std::sync::Mutex::new(is_busy));
+        let (begun, has_begun) = std::sync::mpsc::channel::<()>();
         let stuck = (0..2).map(|_| {
-            let is_busy = is_busy.clone();
+            let (is_busy, begun) = (is_busy.clone(), begun.clone());
             crate::spawn_own(move || {
+                begun.send(()).unwrap();
                 let _ = is_busy.lock().unwrap().recv();
             })
         });
         let stuck: Vec<_> = stuck.collect();
+        // The others are busy until `open` is dropped. If a reserved thread were late, one of them might take
+        // a job that gets stuck, and `closure` would have no thread left to run on.
+        for _ in 0..2 {
+            has_begun.recv().unwrap();
+        }
         let waits: Vec<_> = (0..10).map(|n| crate::spawn_own(move || n)).collect();
         let closure = crate::spawn_blocking(|| 7);
         drop(open);
