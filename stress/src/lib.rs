@@ -13,20 +13,20 @@
     reason = "test programs: real time and real threads are what they are about"
 )]
 
-#[cfg(not(shuttle))]
+#[cfg(not(zokio_shuttle))]
 mod blocking;
-#[cfg(not(shuttle))]
+#[cfg(not(zokio_shuttle))]
 pub mod endings;
-#[cfg(not(shuttle))]
+#[cfg(not(zokio_shuttle))]
 mod families;
-#[cfg(all(not(shuttle), target_os = "linux"))]
+#[cfg(all(not(zokio_shuttle), target_os = "linux"))]
 pub mod faulted;
-#[cfg(all(test, shuttle))]
+#[cfg(all(test, zokio_shuttle))]
 mod schedules;
-#[cfg(all(not(shuttle), target_os = "linux"))]
+#[cfg(all(not(zokio_shuttle), target_os = "linux"))]
 pub mod soak;
-#[cfg(not(shuttle))]
+#[cfg(not(zokio_shuttle))]
 pub mod storm;
 
-#[cfg(not(shuttle))]
+#[cfg(not(zokio_shuttle))]
 pub use storm::{Guard, Ledger, Options, storm};

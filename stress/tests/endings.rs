@@ -1,5 +1,5 @@
 //! A short run of the program that ends runtimes at every moment of their lives.
-#![cfg(not(shuttle))]
+#![cfg(not(zokio_shuttle))]
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! A soak of some seconds as a test; longer ones are for `zokio-stress --soak`.
 
-#![cfg(all(not(shuttle), target_os = "linux"))]
+#![cfg(all(not(zokio_shuttle), target_os = "linux"))]
 
 use std::time::Duration;
 

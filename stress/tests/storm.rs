@@ -1,6 +1,6 @@
 //! Short storms as tests; `zokio-stress` runs longer ones.
 
-#![cfg(not(shuttle))]
+#![cfg(not(zokio_shuttle))]
 
 use std::time::Duration;
 

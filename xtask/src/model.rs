@@ -1,7 +1,7 @@
 //! `cargo xtask model`: loom models and shuttle runs of every crate that has them.
 //!
-//! A crate has models when its sources say `cfg(all(test, loom))`, and random schedules when they
-//! say `cfg(all(test, shuttle))`. Each cfg rebuilds the world, so each has a target folder of its
+//! A crate has models when its sources say `cfg(all(test, zokio_loom))`, and random schedules when they
+//! say `cfg(all(test, zokio_shuttle))`. Each cfg rebuilds the world, so each has a target folder of its
 //! own. A model that runs longer than its time-out fails: the bound of two preemptions keeps every
 //! model finite, and the table shows which one grows.
 
@@ -22,20 +22,21 @@ const QUICK_TOTAL: Duration = Duration::from_secs(600);
 /// A way of running the same tests.
 #[derive(Clone, Copy)]
 struct Checker {
-    cfg: &'static str,
+    /// The library, the feature of `zokio-base` that brings it, and the last part of the cfg that selects it; `zokio_model` says that there is one.
+    name: &'static str,
     marks: &'static [&'static str],
     /// Only tests whose path has this word.
     word: &'static str,
 }
 
 const LOOM: Checker = Checker {
-    cfg: "loom",
-    marks: &["cfg(all(test, loom"],
+    name: "loom",
+    marks: &["cfg(all(test, zokio_loom"],
     word: "model",
 };
 const SHUTTLE: Checker = Checker {
-    cfg: "shuttle",
-    marks: &["cfg(all(test, shuttle", "cfg(all(test, any(loom, shuttle"],
+    name: "shuttle",
+    marks: &["cfg(all(test, zokio_shuttle"],
     word: "",
 };
 
@@ -126,7 +127,7 @@ fn check(checker: Checker, options: &Options) -> Result<Vec<(&'static str, Repor
     let reports = testbin::run(&tests, &settings, |report| {
         eprintln!(
             "{} {} {}: {:?}, {:.1} s",
-            checker.cfg, report.test.group, report.test.name, report.verdict, report.seconds
+            checker.name, report.test.group, report.test.name, report.verdict, report.seconds
         );
         if report.verdict != Verdict::Passed {
             eprintln!("{}", report.output);
@@ -134,7 +135,7 @@ fn check(checker: Checker, options: &Options) -> Result<Vec<(&'static str, Repor
     });
     Ok(reports
         .into_iter()
-        .map(|report| (checker.cfg, report))
+        .map(|report| (checker.name, report))
         .collect())
 }
 
@@ -179,8 +180,16 @@ fn build(checker: Checker, package: &str) -> Result<Vec<(String, std::path::Path
         "-p",
         package,
     ]);
-    command.env("RUSTFLAGS", format!("--cfg {}", checker.cfg));
-    command.env("CARGO_TARGET_DIR", cmd::target_dir().join(checker.cfg));
+    let feature = match package {
+        "zokio-base" => checker.name.into(),
+        _ => format!("zokio-base/{}", checker.name),
+    };
+    command.args(["--features", &feature]);
+    command.env(
+        "RUSTFLAGS",
+        format!("--cfg zokio_model --cfg zokio_{}", checker.name),
+    );
+    command.env("CARGO_TARGET_DIR", cmd::target_dir().join(checker.name));
     eprintln!("$ {}", cmd::show(&command));
     Ok(testbin::executables(&cmd::capture(command)?))
 }

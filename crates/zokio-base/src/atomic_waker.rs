@@ -53,7 +53,7 @@ impl Default for AtomicWaker {
 
 impl AtomicWaker {
     /// An empty slot.
-    #[cfg(not(loom))]
+    #[cfg(not(zokio_loom))]
     pub const fn new() -> Self {
         Self {
             state: AtomicU32::new(IDLE),
@@ -62,7 +62,7 @@ impl AtomicWaker {
     }
 
     /// An empty slot.
-    #[cfg(loom)]
+    #[cfg(zokio_loom)]
     pub fn new() -> Self {
         Self {
             state: AtomicU32::new(IDLE),
@@ -161,7 +161,7 @@ impl AtomicWaker {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model {
     use super::*;
     use crate::sync::{Arc, atomic::AtomicBool, model, thread};
@@ -189,7 +189,7 @@ mod model {
                 set.store(true, Ordering::Release);
                 wake.wake();
             });
-            loom::future::block_on(wait(flag, slot));
+            crate::sync::block_on(wait(flag, slot));
             other.join().unwrap();
         });
     }
@@ -208,7 +208,7 @@ mod model {
                     })
                 })
                 .collect();
-            loom::future::block_on(wait(flag, slot));
+            crate::sync::block_on(wait(flag, slot));
             for other in others {
                 other.join().unwrap();
             }
@@ -217,7 +217,7 @@ mod model {
 }
 
 /// More of `model`: a registration that panics.
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model_panics {
     use super::*;
     use crate::sync::{Arc, atomic::AtomicBool, model, thread};
@@ -273,7 +273,7 @@ mod model_panics {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
     use std::sync::Arc;

@@ -197,7 +197,7 @@ pub fn real_now() -> Instant {
     Instant::now()
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
 

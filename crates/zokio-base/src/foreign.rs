@@ -238,7 +238,7 @@ impl Contained<Waker> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
     use std::panic::panic_any;

@@ -14,7 +14,7 @@ pub type Map<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<DefaultH
 /// A hash set with a fixed order.
 pub type Set<T> = std::collections::HashSet<T, BuildHasherDefault<DefaultHasher>>;
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
 

@@ -3,7 +3,7 @@
 //! Three things live here and nowhere else:
 //!
 //! - **The only door to atomics, locks and threads** ([`sync`]). The same names are backed by the
-//!   standard library, by loom (`--cfg loom`) or by shuttle (`--cfg shuttle`), so that the code that
+//!   standard library, by loom (`--cfg zokio_loom`) or by shuttle (`--cfg zokio_shuttle`), so that the code that
 //!   is model-checked is the code that ships.
 //! - **The only door to nondeterminism**: time ([`clock`]), random numbers ([`rand`]) and hash
 //!   order ([`hash`]).

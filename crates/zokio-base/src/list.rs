@@ -204,7 +204,7 @@ impl<T: Node> List<T> {
             *links = Links::new();
             // The node of another list would leave this one's ends pointing to freed memory. Models,
             // which do not see that, look too.
-            if cfg!(any(debug_assertions, loom)) {
+            if cfg!(any(debug_assertions, zokio_loom)) {
                 assert!(previous.is_some() || self.head == Some(node));
                 assert!(next.is_some() || self.tail == Some(node));
             }
@@ -237,7 +237,7 @@ impl<T: Node> List<T> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -35,7 +35,7 @@ impl<T> DerefMut for CachePadded<T> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
 

@@ -121,7 +121,7 @@ impl Unparker {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model {
     use super::*;
     use crate::sync::{model, thread};
@@ -154,7 +154,7 @@ mod model {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 #[allow(clippy::disallowed_methods)] // The door leads to these.
 mod tests {
     use super::*;

@@ -59,7 +59,7 @@ impl Rng {
     }
 }
 
-#[cfg(not(shuttle))]
+#[cfg(not(zokio_shuttle))]
 fn entropy() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     // Each `RandomState` has its own keys, drawn from the system's generator.
@@ -67,7 +67,7 @@ fn entropy() -> u64 {
 }
 
 /// Shuttle's generator belongs to the schedule, so that a replay draws the same numbers.
-#[cfg(shuttle)]
+#[cfg(zokio_shuttle)]
 fn entropy() -> u64 {
     shuttle::rand::RngCore::next_u64(&mut shuttle::rand::thread_rng())
 }
@@ -103,7 +103,7 @@ pub fn with<R>(draw: impl FnOnce(&mut Rng) -> R) -> R {
     })
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
 

@@ -237,7 +237,7 @@ impl<T> Slab<T> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

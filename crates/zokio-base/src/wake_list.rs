@@ -18,10 +18,10 @@ use crate::foreign::{self, KeptWaker};
 use std::mem::MaybeUninit;
 
 /// How many wakers one batch holds.
-#[cfg(not(loom))]
+#[cfg(not(zokio_loom))]
 pub const WAKE_LIST_LEN: usize = 32;
 /// How many wakers one batch holds: so few that models have more than one batch.
-#[cfg(loom)]
+#[cfg(zokio_loom)]
 pub const WAKE_LIST_LEN: usize = 1;
 
 /// Up to [`WAKE_LIST_LEN`] wakers.
@@ -131,7 +131,7 @@ impl Iterator for Rest<'_> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
     use std::sync::Arc;

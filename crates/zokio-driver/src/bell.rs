@@ -89,7 +89,7 @@ impl Interrupt for Bell {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model {
     use super::*;
     use zokio_base::sync::{model, thread};
@@ -112,7 +112,7 @@ mod model {
     }
 }
 
-#[cfg(all(test, unix, not(any(loom, shuttle))))]
+#[cfg(all(test, unix, not(zokio_model)))]
 mod tests {
     #![allow(clippy::disallowed_methods)] // Ringers are threads.
 

@@ -476,5 +476,5 @@ fn expect_drained<S: WakeSink>(drained: io::Result<Drained>, worker: &WorkerDriv
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle)), zokio_ring))]
+#[cfg(all(test, not(zokio_model), zokio_ring))]
 mod tests;

@@ -255,7 +255,7 @@ impl<T> Flight<T> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
     use crate::testing::Woken;

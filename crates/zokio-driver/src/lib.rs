@@ -35,11 +35,11 @@ pub mod uring;
 
 mod flight;
 mod guard;
-#[cfg(all(test, unix, not(any(loom, shuttle))))]
+#[cfg(all(test, unix, not(zokio_model)))]
 #[allow(unsafe_code)] // What a flight asks of its two parties.
 mod shown;
 mod sys;
-#[cfg(all(test, not(shuttle)))]
+#[cfg(all(test, not(zokio_shuttle)))]
 mod testing;
 
 pub use driver::{

@@ -1,5 +1,5 @@
 //! An idle worker keeps an eye on the sets of busy ones.
-#![cfg(all(unix, not(any(loom, shuttle))))]
+#![cfg(all(unix, not(zokio_model)))]
 #![allow(clippy::disallowed_methods)] // Tests measure real time on real threads.
 
 mod support;

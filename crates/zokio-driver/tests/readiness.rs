@@ -1,5 +1,5 @@
 //! The readiness plane over real sockets, with a loop of the test's own.
-#![cfg(all(unix, not(any(loom, shuttle))))]
+#![cfg(all(unix, not(zokio_model)))]
 #![allow(clippy::disallowed_methods)] // Tests measure real time on real threads.
 
 mod support;

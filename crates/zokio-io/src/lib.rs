@@ -29,9 +29,9 @@ mod text;
 mod traits;
 mod util;
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 
 pub use adapters::{

@@ -42,7 +42,7 @@ pub(crate) fn find_byte(byte: u8, haystack: &[u8]) -> Option<usize> {
     Some(offset + found)
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -326,7 +326,7 @@ pub(crate) fn enter_region(block_in_place: bool) -> context::RegionGuard {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
 

@@ -462,7 +462,7 @@ impl RuntimeMetrics {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use crate::Builder;
     use zokio_base::sync::thread::current_id;

@@ -50,7 +50,7 @@ impl fmt::Debug for RngSeed {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
 

@@ -40,7 +40,7 @@ impl ThreadTag {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
     use zokio_base::sync::thread;

@@ -66,7 +66,7 @@ impl Bell {
     }
 
     /// Whether the monitor sleeps for good.
-    #[cfg(all(test, not(any(loom, shuttle))))]
+    #[cfg(all(test, not(zokio_model)))]
     pub(crate) fn is_asleep(&self) -> bool {
         self.asleep.load(Ordering::SeqCst)
     }
@@ -137,6 +137,6 @@ impl Drop for Leave {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 #[path = "tests/model_monitor.rs"]
 mod model;

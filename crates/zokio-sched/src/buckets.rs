@@ -194,6 +194,6 @@ impl Buckets {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 #[path = "tests/buckets.rs"]
 mod tests;

@@ -279,6 +279,6 @@ fn drive_until_idle<P: Park + Send + 'static, Q: Policy>(
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 #[path = "tests/model_current_thread.rs"]
 mod model;

@@ -96,7 +96,7 @@ impl Detached {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
     use crate::handoff::Seat;

@@ -432,10 +432,10 @@ impl Seat {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 #[path = "tests/model_handoff.rs"]
 mod model;
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 #[path = "tests/handoff.rs"]
 mod tests;

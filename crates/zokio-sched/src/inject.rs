@@ -236,10 +236,10 @@ impl Fifo for TaskQueue {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 #[path = "tests/model_inject.rs"]
 mod model;
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 #[path = "tests/inject.rs"]
 mod tests;

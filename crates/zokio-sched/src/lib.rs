@@ -45,7 +45,7 @@ mod core;
 mod current_thread;
 mod detached;
 // The fuzzer's door.
-#[cfg(all(any(fuzzing, test), not(any(loom, shuttle))))]
+#[cfg(all(any(feature = "fuzz", test), not(zokio_model)))]
 #[doc(hidden)]
 pub mod fuzz;
 mod handoff;
@@ -62,7 +62,7 @@ mod shared;
 mod spawner;
 mod stats;
 mod sys;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 mod worker;
 

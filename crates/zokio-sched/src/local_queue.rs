@@ -36,7 +36,7 @@ use zokio_base::sync::Arc;
 use zokio_base::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 /// How many items a ring holds. Models shrink it, so that it wraps around within a few steps.
-pub(crate) const RING_LEN: usize = if cfg!(any(loom, shuttle)) { 4 } else { 256 };
+pub(crate) const RING_LEN: usize = if cfg!(zokio_model) { 4 } else { 256 };
 
 /// How often a thief tries anew when somebody else moved the head under it. Each failure is
 /// somebody else's progress.
@@ -219,10 +219,10 @@ impl<T> Stealer<T> {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 #[path = "tests/model_local_queue.rs"]
 mod model;
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 #[path = "tests/local_queue.rs"]
 mod tests;

@@ -108,7 +108,7 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
         }
         lane.stats.thread.set(u64::from(thread));
         // A figure for people; models would have one more lock to explore.
-        #[cfg(not(any(loom, shuttle)))]
+        #[cfg(not(zokio_model))]
         {
             *lane.stats.thread_id.lock() = Some(zokio_base::sync::thread::current_id());
         }

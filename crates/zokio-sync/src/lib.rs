@@ -17,16 +17,16 @@
 
 #![deny(unsafe_code)]
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod auto_traits;
 mod blocking;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod foreign_tests;
 mod guard;
 mod marker;
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod modeling;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod testing;
 
 mod barrier;

@@ -1,10 +1,10 @@
 //! What the models share: a value whose every use is checked, and waits that are given up.
 #![allow(unsafe_code)]
 
-use loom::future::block_on;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::{Context, Poll, Wake, Waker};
+use zokio_base::sync::block_on;
 use zokio_base::sync::{Arc, UnsafeCell};
 
 /// Polls once and drops: a wait that is cancelled.

@@ -81,7 +81,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 #[allow(clippy::disallowed_methods)] // The door leads to these.
 mod tests {
     use super::*;

@@ -61,7 +61,7 @@ pub struct Header {
     pub(crate) location: u32,
 }
 
-#[cfg(all(target_pointer_width = "64", not(any(loom, shuttle))))]
+#[cfg(all(target_pointer_width = "64", not(zokio_model)))]
 const _: () = {
     assert!(size_of::<Header>() <= 64);
     assert!(align_of::<Header>() == 8);

@@ -577,7 +577,7 @@ pub unsafe fn swap(saved: Saved) -> Saved {
     })
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};

@@ -330,7 +330,7 @@ impl<F: Future> Future for Coop<F> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
     use crate::context::Services;

@@ -66,7 +66,7 @@ impl Id {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 #[allow(clippy::disallowed_methods)] // The door leads to these.
 mod tests {
     use super::*;

@@ -48,7 +48,7 @@ mod join;
 pub mod large;
 mod location;
 mod meta;
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model;
 mod notified;
 mod queue;
@@ -57,9 +57,9 @@ pub mod schedule;
 mod shard;
 mod state;
 mod table;
-#[cfg(all(test, not(shuttle)))]
+#[cfg(all(test, not(zokio_shuttle)))]
 mod testing;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 mod waker;
 

@@ -105,7 +105,7 @@ fn unknown() -> &'static Place {
     Location::caller()
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 #[allow(clippy::disallowed_methods)] // The door leads to these.
 mod tests {
     use super::*;

@@ -14,10 +14,10 @@ use crate::cell::Header;
 use std::ptr::NonNull;
 
 /// Entries of one segment.
-#[cfg(not(loom))]
+#[cfg(not(zokio_loom))]
 const SEGMENT_LEN: usize = 256;
 /// Entries of one segment. Models grow the table.
-#[cfg(loom)]
+#[cfg(zokio_loom)]
 const SEGMENT_LEN: usize = 2;
 
 /// No entry. Also the greatest number of entries: a link fits 31 bits of a 32-bit address.
@@ -126,7 +126,7 @@ impl Table {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

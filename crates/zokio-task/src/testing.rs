@@ -45,7 +45,7 @@ impl Queue {
     }
 
     /// How many tasks wait.
-    #[cfg(not(any(loom, shuttle)))]
+    #[cfg(not(zokio_model))]
     pub(crate) fn len(&self) -> usize {
         self.tasks.lock().len()
     }

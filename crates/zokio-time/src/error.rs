@@ -99,7 +99,7 @@ impl From<Elapsed> for io::Error {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
 

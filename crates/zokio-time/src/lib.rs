@@ -42,21 +42,21 @@ pub mod error;
 mod handle;
 mod instant;
 mod interval;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod mock;
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model;
 mod pause;
 mod shard;
 mod sleep;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 mod timeout;
 mod timer;
 mod wheel;
 
 // The fuzzer's door.
-#[cfg(all(any(fuzzing, test), not(any(loom, shuttle))))]
+#[cfg(all(any(feature = "fuzz", test), not(zokio_model)))]
 #[doc(hidden)]
 pub use wheel::fuzz;
 

@@ -121,7 +121,8 @@ fn questions_about_this_thread_are_free() {
 
 #[test]
 fn test_code_may_use_real_threads() {
-    let inline = "//! P.\n#[cfg(all(test, not(any(loom, shuttle))))]\nmod tests {\n    use std::thread;\n}\n";
+    let inline =
+        "//! P.\n#[cfg(all(test, not(zokio_model)))]\nmod tests {\n    use std::thread;\n}\n";
     assert_eq!(findings(LIB, inline), []);
     let files = load(vec![
         (

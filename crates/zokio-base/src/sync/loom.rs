@@ -1,6 +1,8 @@
 //! Loom behind the door of [`crate::sync`]: every schedule of a small program is run.
 #![allow(unsafe_code)]
 
+/// Runs a future on the calling thread of a model.
+pub use loom::future::block_on;
 pub use loom::hint;
 pub use loom::thread_local;
 // Loom has no constant initialisers. No model has two threads inside of a context that it asks for.

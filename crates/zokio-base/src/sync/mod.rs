@@ -1,7 +1,7 @@
 //! The one door to atomics, cells, locks and threads.
 //!
-//! Exactly one backing is compiled in: the standard library, loom (`--cfg loom`) or shuttle
-//! (`--cfg shuttle`). All three offer the same API:
+//! Exactly one backing is compiled in: the standard library, loom (`--cfg zokio_loom`) or shuttle
+//! (`--cfg zokio_shuttle`). All three offer the same API:
 //!
 //! - `atomic`: `AtomicBool`, `AtomicU8`, `AtomicU32`, `AtomicU64`, `AtomicUsize`, `AtomicPtr`,
 //!   `fence`, `compiler_fence`, `Ordering`;
@@ -11,27 +11,31 @@
 //!   the standard library's lets a thread that reads wait for a writer that waits for that thread;
 //! - `thread`: `spawn`, `Builder`, `JoinHandle`, `yield_now`, `current_id`;
 //! - `hint::spin_loop`;
-//! - `model`, which runs a closure for each schedule: where there are schedules;
+//! - `model`, which runs a closure for each schedule: where there are schedules, and `block_on` in loom's;
 //! - `thread_local!`, and `per_thread!`: the same with an initialiser that is `const` and so costs
 //!   nothing. Threads of shuttle, which share one thread of the system, each have their own; those
 //!   of loom do not.
+//!
+//! `--cfg zokio_model` stands beside either of the two, for code that does not ask which.
 //!
 //! `Arc` is the standard library's in every backing, because models need `Arc<dyn Trait>`.
 //!
 //! Process-wide counters and flags that no model is about use [`std_atomic`], whose constructors
 //! are `const`.
 
-#[cfg(loom)]
+#[cfg(zokio_loom)]
 #[path = "loom.rs"]
 mod imp;
-#[cfg(all(shuttle, not(loom)))]
+#[cfg(all(zokio_shuttle, not(zokio_loom)))]
 #[path = "shuttle.rs"]
 mod imp;
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(zokio_model))]
 #[path = "std.rs"]
 mod imp;
 
-#[cfg(any(loom, shuttle))]
+#[cfg(zokio_loom)]
+pub use imp::block_on;
+#[cfg(zokio_model)]
 pub use imp::model;
 pub use imp::{
     Condvar, Mutex, MutexGuard, UnsafeCell, atomic, hint, per_thread, thread, thread_local,

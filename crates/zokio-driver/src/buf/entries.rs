@@ -38,7 +38,7 @@ impl Entries {
     }
 
     /// As [`shared`](Self::shared), to be done with it.
-    #[cfg(not(all(test, loom)))]
+    #[cfg(not(all(test, zokio_loom)))]
     pub(super) fn shared_mut(&mut self) -> &mut Shared {
         &mut self.shared
     }

@@ -185,7 +185,7 @@ pub fn initialised(buf: &impl IoBuf) -> &[u8] {
     unsafe { std::slice::from_raw_parts(buf.stable_ptr(), buf.bytes_len()) }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
 

@@ -32,27 +32,27 @@ use std::task::{Context, Poll};
 use zokio_base::foreign::KeptWaker;
 use zokio_base::sync::Mutex;
 
-#[cfg(any(zokio_ring, all(test, loom)))]
+#[cfg(any(zokio_ring, all(test, zokio_loom)))]
 #[path = "entries.rs"]
 mod entries;
-#[cfg(all(not(zokio_ring), not(all(test, loom))))]
+#[cfg(all(not(zokio_ring), not(all(test, zokio_loom))))]
 #[path = "no_group.rs"]
 mod group;
-#[cfg(all(zokio_ring, not(all(test, loom))))]
+#[cfg(all(zokio_ring, not(all(test, zokio_loom))))]
 #[path = "group.rs"]
 mod group;
-#[cfg(all(zokio_ring, not(all(test, loom))))]
+#[cfg(all(zokio_ring, not(all(test, zokio_loom))))]
 #[path = "memory.rs"]
 mod memory;
 
 // A kernel that is a thread.
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 #[path = "model_group.rs"]
 mod group;
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 #[path = "model_memory.rs"]
 mod memory;
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 #[path = "model.rs"]
 mod model;
 
@@ -343,7 +343,7 @@ impl Drop for Lease {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
     use crate::testing::Woken;

@@ -131,7 +131,7 @@ impl Drop for OpenFile {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle)), target_os = "linux"))]
+#[cfg(all(test, not(zokio_model), target_os = "linux"))]
 mod tests {
     use super::*;
     use std::os::fd::{AsRawFd, RawFd};

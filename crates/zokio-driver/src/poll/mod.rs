@@ -16,7 +16,7 @@ pub(crate) mod set;
 mod token;
 pub(crate) mod watch;
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model;
 
 pub use ready::{Interest, Ready};

@@ -70,7 +70,7 @@ impl ParkState {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model {
     use super::*;
     use zokio_base::sync::{Arc, Condvar, Mutex, model, thread};
@@ -125,7 +125,7 @@ mod model {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
 

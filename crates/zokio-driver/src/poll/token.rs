@@ -42,7 +42,7 @@ pub(super) fn find<T>(slab: &Slab<T>, token: Token) -> Option<&T> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
 

@@ -154,7 +154,7 @@ impl Watch {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
     use std::cell::RefCell;

@@ -15,7 +15,7 @@ pub(super) struct Rope;
 
 pub(super) fn pull(_rope: &Rope) {}
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 pub(super) fn model_rope() -> (Rope, impl FnOnce() -> bool) {
     (Rope, || true)
 }

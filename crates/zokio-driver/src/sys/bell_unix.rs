@@ -114,7 +114,7 @@ fn poll(all: &mut [libc::pollfd], limit_ms: i32) -> bool {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 pub(super) fn model_rope() -> (Rope, impl FnOnce() -> bool) {
     let (near, far) = UnixStream::pair().unwrap();
     near.set_nonblocking(true).unwrap();

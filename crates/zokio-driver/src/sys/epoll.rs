@@ -46,7 +46,7 @@ pub(crate) fn wait_fine(set: SetFd, timeout: Duration) -> io::Result<bool> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
 

@@ -71,7 +71,7 @@ impl Doorbell {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model {
     use super::*;
     use std::sync::Arc;

@@ -21,9 +21,9 @@ mod doorbell;
 pub mod lane;
 #[cfg(zokio_ring)]
 mod minder;
-#[cfg(all(zokio_ring, not(all(any(test, fuzzing), not(any(loom, shuttle))))))]
+#[cfg(all(zokio_ring, not(all(any(test, feature = "fuzz"), not(zokio_model)))))]
 pub mod probe;
-#[cfg(all(zokio_ring, not(all(any(test, fuzzing), not(any(loom, shuttle))))))]
+#[cfg(all(zokio_ring, not(all(any(test, feature = "fuzz"), not(zokio_model)))))]
 mod ring;
 #[cfg(zokio_ring)]
 mod shutdown;
@@ -44,16 +44,16 @@ pub use backend as probe;
 mod slots;
 pub mod threads;
 
-#[cfg(all(test, loom, zokio_ring))]
+#[cfg(all(test, zokio_loom, zokio_ring))]
 mod model;
 
 // Unit tests and the fuzzer decide what the kernel does.
-#[cfg(all(any(fuzzing, test), not(any(loom, shuttle)), zokio_ring))]
+#[cfg(all(any(feature = "fuzz", test), not(zokio_model), zokio_ring))]
 pub mod fuzz;
-#[cfg(all(any(fuzzing, test), not(any(loom, shuttle)), zokio_ring))]
+#[cfg(all(any(feature = "fuzz", test), not(zokio_model), zokio_ring))]
 #[path = "simulated.rs"]
 pub mod probe;
-#[cfg(all(any(fuzzing, test), not(any(loom, shuttle)), zokio_ring))]
+#[cfg(all(any(feature = "fuzz", test), not(zokio_model), zokio_ring))]
 use probe as ring;
 
 pub use lane::Lane;

@@ -60,7 +60,7 @@ impl Turnstile {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model {
     use super::*;
     use std::sync::Arc;

@@ -5,12 +5,12 @@
 //! end; `reserve.rs` keeps a few threads for the runtime's own work; `pool.rs` has the threads.
 
 mod door;
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model;
 pub(crate) mod pool;
 mod queue;
 mod reserve;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 
 use crate::current;

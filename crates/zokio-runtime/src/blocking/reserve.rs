@@ -131,7 +131,7 @@ impl<J> Reserve<J> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
 
@@ -172,7 +172,7 @@ mod tests {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model {
     use super::*;
     use zokio_base::sync::atomic::{AtomicUsize, Ordering};

@@ -211,7 +211,7 @@ impl Builder {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
     use std::sync::Mutex;

@@ -11,10 +11,10 @@
 //!    its waker is just adding it.
 
 mod builder;
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model;
 mod ready;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 
 pub use builder::Builder;

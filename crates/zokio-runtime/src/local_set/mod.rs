@@ -15,11 +15,11 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod current_set;
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model;
 mod run_until;
 mod shared;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 mod unhandled_panic;
 

@@ -43,10 +43,10 @@ use zokio_base::sync::{Mutex, UnsafeCell};
 use zokio_task::{Notified, Schedule, TaskQueue};
 
 /// How many tasks a host runs in one poll, so that its own task's neighbours get their turn.
-#[cfg(not(loom))]
+#[cfg(not(zokio_loom))]
 pub(super) const TASKS_PER_TICK: usize = 61;
 /// Models reach the limit.
-#[cfg(loom)]
+#[cfg(zokio_loom)]
 pub(super) const TASKS_PER_TICK: usize = 2;
 
 /// The queues of a local set.

@@ -214,7 +214,7 @@ fn range(buckets: Option<Buckets>, bucket: usize) -> Range<Duration> {
     Duration::from_nanos(range.start)..Duration::from_nanos(range.end)
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use crate::{Builder, HistogramConfiguration, RuntimeMetrics};
     use std::panic::{AssertUnwindSafe, catch_unwind};

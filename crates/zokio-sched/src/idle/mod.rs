@@ -147,6 +147,6 @@ impl Idle {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 #[path = "../tests/model_idle.rs"]
 mod model;

@@ -45,7 +45,7 @@ pub(crate) fn probe(thread: u32) -> Option<Probe> {
     })
 }
 
-#[cfg(all(test, not(shuttle)))]
+#[cfg(all(test, not(zokio_shuttle)))]
 mod tests {
     #![allow(clippy::disallowed_methods)] // Tests start threads.
 

@@ -5,10 +5,10 @@
 //! - `thread_id() -> u32`: the kernel's name for the calling thread, zero if there is none;
 //! - `probe(thread) -> Option<Probe>`: what a thread is doing.
 
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(target_os = "linux", not(zokio_loom)))]
 #[path = "linux.rs"]
 mod imp;
-#[cfg(any(not(target_os = "linux"), loom))]
+#[cfg(any(not(target_os = "linux"), zokio_loom))]
 #[path = "other.rs"]
 mod imp;
 

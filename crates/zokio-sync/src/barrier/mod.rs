@@ -4,9 +4,9 @@
 //! generation and wakes the others. A task that waits looks at the generation, so that a wake-up
 //! meant for the one before does not let it through.
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 
 use crate::Notify;

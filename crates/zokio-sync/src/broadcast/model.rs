@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::modeling::{Ledger, Value, poll_once, with_another_waker};
-use loom::future::block_on;
 use std::pin::pin;
+use zokio_base::sync::block_on;
 use zokio_base::sync::{model, thread};
 
 #[test]

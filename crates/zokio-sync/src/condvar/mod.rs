@@ -8,9 +8,9 @@
 //! lock, or is handed on.
 #![allow(unsafe_code)]
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 
 use crate::mutex::MutexGuard;
@@ -79,7 +79,7 @@ impl Condvar {
     /// static CHANGED: zokio_sync::Condvar = zokio_sync::Condvar::const_new();
     /// CHANGED.notify_all();
     /// ```
-    #[cfg(not(loom))]
+    #[cfg(not(zokio_loom))]
     pub const fn const_new() -> Self {
         Self {
             core: NotifyCore::new(false),

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::Mutex;
-use loom::future::block_on;
 use std::future::poll_fn;
+use zokio_base::sync::block_on;
 use zokio_base::sync::{Arc, model, thread};
 
 fn shared() -> Arc<(Mutex<u32>, Condvar)> {

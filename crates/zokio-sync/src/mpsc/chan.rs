@@ -133,7 +133,7 @@ impl<T, G: Gate> Chan<T, G> {
         (chan, Receiving(PhantomData))
     }
 
-    #[cfg(all(test, not(any(loom, shuttle))))]
+    #[cfg(all(test, not(zokio_model)))]
     pub(super) fn queue(&self) -> &Queue<T> {
         &self.queue
     }

@@ -47,10 +47,10 @@ use zokio_base::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
 use zokio_base::sync::{Condvar, Mutex, UnsafeCell, hint};
 
 /// Positions per block, one of which has no slot. A power of two.
-#[cfg(not(loom))]
+#[cfg(not(zokio_loom))]
 const LAP: usize = 32;
 /// Small, so that models meet the end of a block.
-#[cfg(loom)]
+#[cfg(zokio_loom)]
 const LAP: usize = 4;
 /// Slots per block.
 const SLOTS: usize = LAP - 1;
@@ -76,10 +76,10 @@ const READY: u8 = 2;
 const END: u8 = 3;
 
 /// How often a thread looks again for what another is a few instructions from doing, before it sleeps.
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(zokio_model))]
 pub(super) const SPINS_MAX: u32 = 128;
 /// Models sleep at once: the spins are theirs to choose.
-#[cfg(any(loom, shuttle))]
+#[cfg(zokio_model)]
 pub(super) const SPINS_MAX: u32 = 0;
 
 struct Block<T> {
@@ -513,7 +513,7 @@ impl<T> Drop for Queue<T> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 impl<T> Queue<T> {
     /// A pusher that is preempted when it has reserved its position: the closure goes on.
     pub(super) fn push_in_two_steps(&self) -> impl FnOnce(T) -> Pushed {
@@ -533,7 +533,7 @@ impl<T> Queue<T> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
 

@@ -35,14 +35,14 @@ mod chan;
 mod core;
 pub mod error;
 // The fuzzer's door.
-#[cfg(all(any(fuzzing, test), not(any(loom, shuttle))))]
+#[cfg(all(any(feature = "fuzz", test), not(zokio_model)))]
 #[doc(hidden)]
 pub mod fuzz;
 mod half;
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model;
 mod permit;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 mod unbounded;
 

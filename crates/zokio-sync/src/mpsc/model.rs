@@ -4,8 +4,8 @@
 use super::error::{TryRecvError, TrySendError};
 use super::*;
 use crate::modeling::{Ledger, Value, poll_once, with_another_waker};
-use loom::future::block_on;
 use std::task::{Context, Waker};
+use zokio_base::sync::block_on;
 use zokio_base::sync::{Arc, model, thread};
 
 #[test]

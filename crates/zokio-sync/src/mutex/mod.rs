@@ -5,10 +5,10 @@
 #![allow(unsafe_code)]
 
 mod guards;
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model;
 mod owned;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 
 pub use self::guards::{MappedMutexGuard, MutexGuard};
@@ -84,7 +84,7 @@ impl<T: ?Sized> Mutex<T> {
     /// static LOCK: zokio_sync::Mutex<u32> = zokio_sync::Mutex::const_new(5);
     /// assert_eq!(*LOCK.try_lock().unwrap(), 5);
     /// ```
-    #[cfg(not(loom))]
+    #[cfg(not(zokio_loom))]
     pub const fn const_new(value: T) -> Self
     where
         T: Sized,

@@ -114,7 +114,7 @@ impl fmt::Debug for NotifyCore {
 
 impl NotifyCore {
     /// Nobody waits, nothing is stored.
-    #[cfg(not(loom))]
+    #[cfg(not(zokio_loom))]
     pub(crate) const fn new(stores: bool) -> Self {
         Self {
             word: AtomicU64::new(EMPTY),
@@ -127,7 +127,7 @@ impl NotifyCore {
     }
 
     /// Nobody waits, nothing is stored.
-    #[cfg(loom)]
+    #[cfg(zokio_loom)]
     pub(crate) fn new(stores: bool) -> Self {
         Self {
             word: AtomicU64::new(EMPTY),

@@ -4,9 +4,9 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod core;
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 
 use self::core::{End, NotifyCore, Ticket};
@@ -76,7 +76,7 @@ impl Notify {
     /// static READY: zokio_sync::Notify = zokio_sync::Notify::const_new();
     /// READY.notify_one();
     /// ```
-    #[cfg(not(loom))]
+    #[cfg(not(zokio_loom))]
     pub const fn const_new() -> Notify {
         Self {
             core: NotifyCore::new(true),

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::modeling::{panicking, with_another_waker};
-use loom::future::block_on;
 use std::future::poll_fn;
 use std::pin::pin;
 use zokio_base::sync::atomic::{AtomicUsize, Ordering};
+use zokio_base::sync::block_on;
 use zokio_base::sync::{UnsafeCell, model, thread};
 
 /// Polls once and drops: a wait that is cancelled. True if it was notified.

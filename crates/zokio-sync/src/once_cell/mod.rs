@@ -10,9 +10,9 @@
 //!    the permit back.
 #![allow(unsafe_code)]
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 
 use crate::semaphore::core::{Semaphore, TryError};
@@ -79,7 +79,7 @@ impl<T> OnceCell<T> {
     /// static CELL: zokio_sync::OnceCell<u32> = zokio_sync::OnceCell::const_new();
     /// assert!(CELL.get().is_none());
     /// ```
-    #[cfg(not(loom))]
+    #[cfg(not(zokio_loom))]
     pub const fn const_new() -> Self {
         Self {
             is_set: AtomicBool::new(false),
@@ -113,7 +113,7 @@ impl<T> OnceCell<T> {
     /// static CELL: zokio_sync::OnceCell<u32> = zokio_sync::OnceCell::const_new_with(1);
     /// assert_eq!(CELL.get(), Some(&1));
     /// ```
-    #[cfg(not(loom))]
+    #[cfg(not(zokio_loom))]
     pub const fn const_new_with(value: T) -> Self {
         Self {
             is_set: AtomicBool::new(true),

@@ -5,10 +5,10 @@
 #![allow(unsafe_code)]
 
 mod guards;
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model;
 mod owned;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 
 pub use self::guards::{RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard};
@@ -101,7 +101,7 @@ impl<T: ?Sized> RwLock<T> {
     /// static LOCK: zokio_sync::RwLock<u32> = zokio_sync::RwLock::const_new(5);
     /// assert_eq!(*LOCK.try_read().unwrap(), 5);
     /// ```
-    #[cfg(not(loom))]
+    #[cfg(not(zokio_loom))]
     pub const fn const_new(value: T) -> RwLock<T>
     where
         T: Sized,
@@ -119,7 +119,7 @@ impl<T: ?Sized> RwLock<T> {
     /// static LOCK: zokio_sync::RwLock<u32> = zokio_sync::RwLock::const_with_max_readers(5, 2);
     /// assert!(LOCK.try_write().is_ok());
     /// ```
-    #[cfg(not(loom))]
+    #[cfg(not(zokio_loom))]
     pub const fn const_with_max_readers(value: T, max_reads: u32) -> RwLock<T>
     where
         T: Sized,

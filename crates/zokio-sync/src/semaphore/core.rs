@@ -110,7 +110,7 @@ const fn free(word: usize) -> usize {
 
 impl Semaphore {
     /// A semaphore with `permits` free permits.
-    #[cfg(not(loom))]
+    #[cfg(not(zokio_loom))]
     pub(crate) const fn new(permits: usize) -> Self {
         Self {
             word: AtomicUsize::new(permits << SHIFT),
@@ -120,7 +120,7 @@ impl Semaphore {
     }
 
     /// A semaphore with `permits` free permits.
-    #[cfg(loom)]
+    #[cfg(zokio_loom)]
     pub(crate) fn new(permits: usize) -> Self {
         Self {
             word: AtomicUsize::new(permits << SHIFT),
@@ -130,7 +130,7 @@ impl Semaphore {
     }
 
     /// A semaphore that is closed already.
-    #[cfg(not(loom))]
+    #[cfg(not(zokio_loom))]
     pub(crate) const fn new_closed() -> Self {
         Self {
             word: AtomicUsize::new(CLOSED),
@@ -140,7 +140,7 @@ impl Semaphore {
     }
 
     /// A semaphore that is closed already.
-    #[cfg(loom)]
+    #[cfg(zokio_loom)]
     pub(crate) fn new_closed() -> Self {
         Self {
             word: AtomicUsize::new(CLOSED),

@@ -3,9 +3,9 @@
 //! The algorithm is in [`core`](self::core); this file is the API.
 
 pub(crate) mod core;
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 
 use self::core::TryError;
@@ -119,7 +119,7 @@ impl Semaphore {
     /// static LIMIT: zokio_sync::Semaphore = zokio_sync::Semaphore::const_new(3);
     /// assert!(LIMIT.try_acquire().is_ok());
     /// ```
-    #[cfg(not(loom))]
+    #[cfg(not(zokio_loom))]
     pub const fn const_new(permits: usize) -> Self {
         assert!(
             permits <= Self::MAX_PERMITS,

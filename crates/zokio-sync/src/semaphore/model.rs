@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::modeling::{panicking, poll_once};
-use loom::future::block_on;
 use std::pin::pin;
 use std::task::Poll;
 use zokio_base::sync::atomic::{AtomicUsize, Ordering};
+use zokio_base::sync::block_on;
 use zokio_base::sync::{UnsafeCell, model, thread};
 
 #[test]

@@ -6,9 +6,9 @@
 //! 2. It is initialised under the lock, so that a second `set` finds it.
 #![allow(unsafe_code)]
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 
 use crate::Notify;
@@ -67,7 +67,7 @@ impl<T> SetOnce<T> {
     /// static CELL: zokio_sync::SetOnce<u32> = zokio_sync::SetOnce::const_new();
     /// assert!(CELL.get().is_none());
     /// ```
-    #[cfg(not(loom))]
+    #[cfg(not(zokio_loom))]
     pub const fn const_new() -> Self {
         Self {
             is_set: AtomicBool::new(false),
@@ -101,7 +101,7 @@ impl<T> SetOnce<T> {
     /// static CELL: zokio_sync::SetOnce<u32> = zokio_sync::SetOnce::const_new_with(1);
     /// assert_eq!(CELL.get(), Some(&1));
     /// ```
-    #[cfg(not(loom))]
+    #[cfg(not(zokio_loom))]
     pub const fn const_new_with(value: T) -> Self {
         Self {
             is_set: AtomicBool::new(true),

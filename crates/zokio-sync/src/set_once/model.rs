@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::modeling::{Ledger, poll_once, with_another_waker};
-use loom::future::block_on;
+use zokio_base::sync::block_on;
 use zokio_base::sync::{Arc, model, thread};
 
 #[test]

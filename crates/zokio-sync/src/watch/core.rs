@@ -23,9 +23,9 @@ const CLOSED: u64 = 1;
 const STEP: u64 = 2;
 
 /// Receivers wait in several places, so that many of them do not meet at one lock.
-#[cfg(not(loom))]
+#[cfg(not(zokio_loom))]
 const PLACES: usize = 8;
-#[cfg(loom)]
+#[cfg(zokio_loom)]
 const PLACES: usize = 1;
 
 /// A version as a receiver remembers it.

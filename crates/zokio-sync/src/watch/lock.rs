@@ -53,18 +53,18 @@ const READERS_WAIT: usize = 0b100;
 const READER: usize = 0b1000;
 
 /// How often a thread looks again before it waits: a value is usually held for a few instructions.
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(zokio_model))]
 const SPINS_MAX: u32 = 64;
 /// Models wait at once: the spins are theirs to choose.
-#[cfg(any(loom, shuttle))]
+#[cfg(zokio_model)]
 const SPINS_MAX: u32 = 0;
 
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(zokio_model))]
 zokio_base::sync::per_thread! {
     /// How many borrows this thread holds.
     static HELD: Cell<usize> = const { Cell::new(0) };
 }
-#[cfg(any(loom, shuttle))]
+#[cfg(zokio_model)]
 zokio_base::sync::thread_local! {
     static HELD: Cell<usize> = Cell::new(0);
 }
@@ -380,7 +380,7 @@ impl<T> Drop for WriteGuard<'_, T> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
     use std::sync::mpsc::channel;

@@ -23,9 +23,9 @@
 mod core;
 pub mod error;
 mod lock;
-#[cfg(all(test, loom))]
+#[cfg(all(test, zokio_loom))]
 mod model;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 
 use self::core::{Shared, Version};

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::modeling::{Ledger, poll_once, with_another_waker};
-use loom::future::block_on;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
+use zokio_base::sync::block_on;
 use zokio_base::sync::{model, thread};
 
 #[test]

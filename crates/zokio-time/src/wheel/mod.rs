@@ -22,10 +22,10 @@
 //! 4. Nodes with one deadline expire in the order in which they were inserted.
 //! 5. A node at [`NEVER`] is in no slot.
 
-#[cfg(all(any(fuzzing, test), not(any(loom, shuttle))))]
+#[cfg(all(any(feature = "fuzz", test), not(zokio_model)))]
 pub mod fuzz;
 mod level;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 
 use level::{Level, SLOT_COUNT};

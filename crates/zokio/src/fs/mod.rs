@@ -35,7 +35,7 @@ mod run;
 mod times;
 mod whole;
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 
 pub use batch::{Batch, InBatch, batch};

@@ -9,5 +9,5 @@ mod select;
 #[doc(hidden)]
 pub mod support;
 pub(crate) mod task_local;
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;

@@ -66,7 +66,7 @@ mod imp;
 #[path = "windows/mod.rs"]
 mod imp;
 
-#[cfg(all(test, unix, not(any(loom, shuttle))))]
+#[cfg(all(test, unix, not(zokio_model)))]
 mod tests;
 
 pub use child::Child;

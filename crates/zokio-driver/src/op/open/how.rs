@@ -153,7 +153,7 @@ impl OpenHow {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle)), zokio_ring))]
+#[cfg(all(test, not(zokio_model), zokio_ring))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

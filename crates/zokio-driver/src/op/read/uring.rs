@@ -43,7 +43,7 @@ unsafe impl<B: IoBufMut> OnRing for Read<B> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
     use crate::op::OpenFile;

@@ -324,7 +324,7 @@ fn read_name(name: &MaybeUninit<libc::sockaddr_storage>, len: usize) -> io::Resu
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
     use std::net::UdpSocket;

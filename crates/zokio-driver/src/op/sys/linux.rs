@@ -307,7 +307,7 @@ pub fn file_len(file: &OpenFile) -> Speculated<Option<u64>> {
     Speculated::Done(is_regular.then_some(answer.stx_size))
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
 

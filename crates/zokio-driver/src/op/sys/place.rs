@@ -283,7 +283,7 @@ fn magic_of(mount: u64) -> Option<u64> {
     (answer.told & SB_BASIC != 0).then_some(answer.magic)
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
 

@@ -117,7 +117,7 @@ pub fn sendfile(socket: BorrowedFd<'_>, file: &File, offset: u64, len: usize) ->
     })
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
     use std::io::{Read, Write};

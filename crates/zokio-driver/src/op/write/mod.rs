@@ -166,7 +166,7 @@ impl<B: IoBuf> Operation for Write<B> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     #![allow(clippy::disallowed_methods)] // The reader is a thread.
 

@@ -95,7 +95,7 @@ fn is_for_reading(error: &io::Error) -> bool {
     )
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
 

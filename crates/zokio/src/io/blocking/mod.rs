@@ -14,7 +14,7 @@
 mod reader;
 mod writer;
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests;
 
 pub(crate) use reader::{Input, Reader};

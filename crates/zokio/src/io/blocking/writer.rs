@@ -176,7 +176,7 @@ fn whole_characters(src: &[u8], max: usize) -> usize {
     end.filter(|&end| end > 0).unwrap_or(max)
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
 

@@ -163,7 +163,7 @@ impl fmt::Debug for SendBatch {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(zokio_model)))]
 mod tests {
     use super::*;
 
