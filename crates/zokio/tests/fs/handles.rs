@@ -230,6 +230,27 @@ fn a_file_grows_and_shrinks_under_its_position() {
     });
 }
 
+/// A change of the length that was given up comes before what is asked for after it.
+#[test]
+fn a_change_of_the_length_that_was_given_up_overtakes_nothing() {
+    on_each(configs(), "set_len, given up", |_| async {
+        for dir in [tempfile::tempdir().unwrap(), directory()] {
+            let path = dir.path().join("file");
+            // So often that a thread which cuts the file off is late once.
+            for _ in 0..100 {
+                std::fs::write(&path, "old and long").unwrap();
+                let mut options = File::options();
+                let mut file = options.read(true).write(true).open(&path).await.unwrap();
+                let _given_up = poll(Box::pin(file.set_len(0)).as_mut(), &Probe::new());
+                file.write_all(b"new").await.unwrap();
+                file.flush().await.unwrap();
+                drop(file.into_std().await);
+                assert_eq!(std::fs::read(&path).unwrap(), b"new");
+            }
+        }
+    });
+}
+
 /// Synchronising what cannot be is an error, and says the same as the standard library.
 #[test]
 fn what_has_no_disk_is_not_synchronised() {

@@ -123,6 +123,17 @@ fn what_was_read_for_nobody_is_not_read_yet() {
         file.read_to_string(&mut text).await.unwrap();
         assert_eq!(text, "01");
         assert_eq!(content(), "01");
+
+        let file = read_ahead(&path).await;
+        text.clear();
+        let mut clone = file.try_clone().await.unwrap();
+        clone.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "0123456789");
+
+        let file = read_ahead(&path).await;
+        text.clear();
+        file.into_std().await.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "0123456789");
     });
 }
 

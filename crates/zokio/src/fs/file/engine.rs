@@ -23,6 +23,8 @@
 //!    A file that takes no write at all has no rest: its error is told once.
 //! 3. Two operations at the position are never under way together: not here, and, where others may share
 //!    the position, not on the ring, which does not lock it.
+//!    Nor is a change of the length under way beside anything else: one that was given up still comes before
+//!    what is asked for after it.
 //! 4. The calling thread takes the position's lock only if nobody else can hold it for long: a clone that
 //!    waits for a server in the middle of a read holds it.
 #![allow(unsafe_code)]
@@ -67,6 +69,8 @@ struct Failed {
 /// What is under way on an open file.
 pub(super) struct Engine {
     state: State,
+    /// A change of the length that is under way, beside a seek's result at most (invariant 3).
+    resizing: Option<JoinHandle<io::Result<()>>>,
     /// Bytes that were read and not asked for yet, from `unread_start` on. Kept for the allocation.
     unread: Bytes,
     unread_start: usize,
@@ -89,6 +93,7 @@ impl Engine {
     pub(super) fn new(is_foreign: bool) -> Self {
         Self {
             state: State::Idle,
+            resizing: None,
             unread: Vec::new(),
             unread_start: 0,
             position: 0,
@@ -181,6 +186,8 @@ impl Engine {
 
     /// Waits until nothing is under way, except that a seek's result may wait to be reported.
     pub(super) fn poll_settled(&mut self, file: &Arc<OpenFile>, cx: &mut Context<'_>) -> Poll<()> {
+        // Its caller is gone, and with it whoever would hear of an error.
+        let _ = ready!(self.poll_resized(cx));
         match &mut self.state {
             State::Idle | State::Sought(_) => return Poll::Ready(()),
             State::Reading(read) => {
@@ -274,10 +281,36 @@ impl Engine {
         }
     }
 
+    /// Begins to change the length to `size`, once nothing else is under way. Its end is
+    /// [`poll_resized`](Self::poll_resized)'s.
+    pub(super) fn poll_resize(
+        &mut self,
+        file: &Arc<OpenFile>,
+        size: u64,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.poll_taken_over(file, cx))?;
+        // What was read ahead may not be there any more.
+        ready!(self.poll_given_back(file, cx))?;
+        let file = file.clone();
+        self.resizing = Some(zokio_runtime::spawn_own(move || file.set_len(size)));
+        Poll::Ready(Ok(()))
+    }
+
+    /// Waits until no change of the length is under way.
+    pub(super) fn poll_resized(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(resizing) = &mut self.resizing else {
+            return Poll::Ready(Ok(()));
+        };
+        let resized = ready!(Pin::new(resizing).poll(cx));
+        self.resizing = None;
+        Poll::Ready(resized.unwrap_or_else(|_| Err(run::not_run())))
+    }
+
     /// Waits until nothing is under way, and tells an error that nobody was told. What is left of a write
     /// whose error was told is given up: the caller changes what it belongs to, as a program does that makes
     /// room after a write that did not fit.
-    pub(super) fn poll_taken_over(
+    fn poll_taken_over(
         &mut self,
         file: &Arc<OpenFile>,
         cx: &mut Context<'_>,
@@ -440,7 +473,7 @@ impl Engine {
     }
 
     pub(super) fn start_seek(&mut self, file: &Arc<OpenFile>, to: SeekFrom) -> io::Result<()> {
-        if !matches!(self.state, State::Idle | State::Sought(_)) {
+        if self.resizing.is_some() || !matches!(self.state, State::Idle | State::Sought(_)) {
             return Err(io::Error::other(
                 "other file operation is pending, call poll_complete before start_seek",
             ));

@@ -181,11 +181,8 @@ impl File {
     /// Outside of a runtime.
     pub async fn set_len(&self, size: u64) -> io::Result<()> {
         let mut engine = self.engine.lock().await;
-        std::future::poll_fn(|cx| engine.poll_taken_over(&self.std, cx)).await?;
-        // What was read ahead may not be there any more.
-        std::future::poll_fn(|cx| engine.poll_given_back(&self.std, cx)).await?;
-        let std = self.std.clone();
-        run::offload(move || std.set_len(size)).await
+        std::future::poll_fn(|cx| engine.poll_resize(&self.std, size, cx)).await?;
+        std::future::poll_fn(|cx| engine.poll_resized(cx)).await
     }
 
     /// What the file is.
@@ -206,6 +203,9 @@ impl File {
 
     /// Another handle of the same open file: both have one position.
     ///
+    /// It is behind the last byte that a read of this handle has given to somebody. What a read whose
+    /// future was dropped has taken out of a pipe stays in this handle.
+    ///
     /// # Errors
     /// Those of [`std::fs::File::try_clone`].
     ///
@@ -213,6 +213,7 @@ impl File {
     /// Outside of a runtime.
     pub async fn try_clone(&self) -> io::Result<File> {
         let mut engine = self.settled().await;
+        std::future::poll_fn(|cx| engine.poll_given_back(&self.std, cx)).await?;
         engine.share_position();
         let std = self.std.clone();
         let std = run::offload(move || std.try_clone()).await?;
@@ -225,12 +226,17 @@ impl File {
 
     /// The file of the standard library, once what is under way is over.
     ///
+    /// Its position is behind the last byte that a read has given to somebody. What a read whose future was
+    /// dropped has taken out of a pipe is lost.
+    ///
     /// # Panics
     /// If an operation whose future was dropped still holds the file, and the process has no
     /// descriptors left for another handle of it.
     pub async fn into_std(mut self) -> StdFile {
         let engine = self.engine.get_mut();
         std::future::poll_fn(|cx| engine.poll_settled(&self.std, cx)).await;
+        // Where the position cannot be moved back, the bytes are gone: there is nobody to tell.
+        let _ = std::future::poll_fn(|cx| engine.poll_given_back(&self.std, cx)).await;
         // An operation gives its reference back before it says that it is over. Only one whose
         // future was dropped may still be under way.
         match Arc::try_unwrap(self.std) {
