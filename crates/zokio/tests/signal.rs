@@ -53,6 +53,32 @@ fn a_signal_is_received_once_for_each_listener() {
     });
 }
 
+/// A child has the handlers of its parent, and shares its descriptors.
+#[test]
+fn a_signal_of_a_forked_child_is_not_the_parents() {
+    runtime().block_on(async {
+        let kind = SignalKind::user_defined1();
+        let mut listener = signal(kind).unwrap();
+        // SAFETY: the child makes two system calls and no other, as one of several threads may.
+        #[allow(unsafe_code)]
+        unsafe {
+            let child = libc::fork();
+            if child == 0 {
+                libc::raise(kind.as_raw_value());
+                libc::_exit(0);
+            }
+            assert!(child > 0);
+            assert_eq!(libc::waitpid(child, std::ptr::null_mut(), 0), child);
+        }
+        // The child's handler has run, and the driver looks during the sleep.
+        assert!(is_pending(&mut listener));
+        zokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(is_pending(&mut listener), "the parent hears of it");
+        send(kind);
+        received(&mut listener).await;
+    });
+}
+
 #[test]
 fn signals_that_nobody_received_yet_are_one() {
     runtime().block_on(async {

@@ -15,6 +15,8 @@
 //! 4. From the first listener on, a signal reaches somebody: whoever listens, or the next one who does.
 //! 5. After `once_then_default` exactly one signal is delivered like that. Each later one restores the
 //!    default action and is raised again, by the action that runs before all listeners'.
+//! 6. A signal of a forked child, which has the handler and both ends of the pair as well until it executes
+//!    another program, is not told to the parent.
 #![allow(unsafe_code)]
 
 use crate::io_driver::IoSource;
@@ -259,9 +261,16 @@ fn register(kind: SignalKind, sender: UnixStream) -> io::Result<SigId> {
         }
     };
     let in_handler = sender.clone();
-    // SAFETY: the action is a `write` to a descriptor that it owns and whose result it forgets:
-    // that may be done in a handler, allocates nothing, takes no lock and cannot panic.
-    let action = unsafe { signal_hook_registry::register(signum, move || write(&in_handler)) }?;
+    let owner = std::process::id();
+    let tell = move || {
+        // Invariant 6.
+        if std::process::id() == owner {
+            write(&in_handler);
+        }
+    };
+    // SAFETY: the action asks for a number, and is a `write` to a descriptor that it owns and whose result it
+    // forgets: that may be done in a handler, allocates nothing, takes no lock and cannot panic.
+    let action = unsafe { signal_hook_registry::register(signum, tell) }?;
     // SeqCst: pairs with the load in the action of `install`. What it does not see is listened to
     // by the action above already.
     record.listeners.fetch_add(1, Ordering::SeqCst);
