@@ -31,9 +31,14 @@ fn parking_waker() -> (Parker, Waker) {
 fn arrive(io: &ScheduledIo, bytes: &AtomicU32) {
     // Release pairs with the acquire in `take`; in the real world the kernel orders the two.
     bytes.fetch_add(1, Ordering::Release);
-    io.set_ready(Ready::READABLE);
+    report(io, Ready::READABLE);
+}
+
+/// A reaper says what an event has brought.
+fn report(io: &ScheduledIo, ready: Ready) {
+    io.set_ready(ready);
     let mut wakes = Vec::new();
-    io.take_wakers(Ready::READABLE, &mut |waker| wakes.push(waker));
+    io.take_wakers(ready, &mut |waker| wakes.push(waker));
     for waker in wakes {
         waker.wake();
     }
@@ -46,6 +51,34 @@ fn take(bytes: &AtomicU32) -> bool {
             count.checked_sub(1)
         })
         .is_ok()
+}
+
+/// A side that was closed is found open again while the next byte arrives, and a new end: neither is lost.
+#[test]
+fn no_event_is_lost_to_a_reopening() {
+    model(|| {
+        let shared = Arc::new((ScheduledIo::new(), AtomicU32::new(0)));
+        shared.0.set_ready(Ready::READ_CLOSED);
+        let reaper = {
+            let shared = shared.clone();
+            thread::spawn(move || {
+                arrive(&shared.0, &shared.1);
+                report(&shared.0, Ready::READ_CLOSED);
+            })
+        };
+        let (io, bytes) = &*shared;
+        let (parker, waker) = parking_waker();
+        let mut cx = Context::from_waker(&waker);
+        loop {
+            match io.poll_ready(&mut cx, Direction::Read) {
+                Poll::Ready(_) if take(bytes) => break,
+                Poll::Ready(event) => io.reopen(event),
+                Poll::Pending => parker.park(),
+            }
+        }
+        reaper.join().unwrap();
+        assert!(io.event(Ready::READ_CLOSED).ready().is_read_closed());
+    });
 }
 
 /// Two reapers report while a reader clears: every byte is read, so no event was lost.

@@ -297,6 +297,16 @@ impl Registration {
         }
     }
 
+    /// Takes back that a side is closed, as `event` said, unless something happened since: an operation on
+    /// that side would have blocked. For one on the other side, which says nothing of this, see
+    /// [`would_block`](Self::would_block).
+    pub fn reopen(&self, event: ReadyEvent) {
+        // What is not attached is assumed to be closed by nobody.
+        if let Some(attached) = self.attached.get() {
+            attached.io.reopen(event);
+        }
+    }
+
     /// What is known to be ready of `interest`, for a caller that waits if that is nothing. Of a source
     /// that is not attached an eager driver says that it is ready, and others know what was assumed.
     pub fn event(&self, interest: Interest) -> ReadyEvent {

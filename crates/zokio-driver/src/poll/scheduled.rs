@@ -15,7 +15,8 @@
 //!
 //! 1. `clear` takes bits away only if the tick is the one that was seen together with them: an
 //!    event that came in between is never lost.
-//! 2. The closed bits and the bit of shutdown are never taken away.
+//! 2. The bit of shutdown is never taken away, and a closed bit only by whoever was told since that its side
+//!    is open (`reopen`): a named pipe has ended with its last writer, and goes on with the next.
 //! 3. A waiter puts its waker in place under the lock and looks at the word again before it lets
 //!    the lock go. A reaper changes the word first and takes wakers under the lock afterwards. So
 //!    either the waiter sees the new word, or the reaper finds the waker.
@@ -201,6 +202,15 @@ impl ScheduledIo {
     /// Takes what `event` saw away, unless something came since (invariants 1 and 2).
     pub(crate) fn clear(&self, event: ReadyEvent) {
         let cleared = event.ready - Ready::READ_CLOSED - Ready::WRITE_CLOSED;
+        self.take_away(event, cleared);
+    }
+
+    /// As [`clear`](Self::clear), with the closed bits.
+    pub(crate) fn reopen(&self, event: ReadyEvent) {
+        self.take_away(event, event.ready);
+    }
+
+    fn take_away(&self, event: ReadyEvent, cleared: Ready) {
         self.update(|word| {
             let unchanged = TICK.get(word) == event.tick && word & cleared.bits() != 0;
             unchanged.then_some(word & !cleared.bits())

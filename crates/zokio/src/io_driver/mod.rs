@@ -192,8 +192,10 @@ impl<E> IoSource<E> {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.registration.would_block(event, worker)?;
                     if is_only_closed(event) {
-                        context::defer(cx.waker());
-                        return Poll::Pending;
+                        // The system has just said otherwise, and has an event for the next end. A named
+                        // pipe ends with its last writer and has another one now, or an error of a datagram
+                        // socket was told.
+                        self.registration.reopen(event);
                     }
                 }
                 result => return Poll::Ready(Ok((event, result))),
@@ -305,8 +307,8 @@ fn is_last(direction: Direction, event: ReadyEvent, moved: Moved) -> bool {
     }
 }
 
-/// Whether nothing is known but that the source is closed, which it stays. What would block all the
-/// same (a datagram socket that was shut down is read, or of two directions the other one is closed)
+/// Whether nothing is known but that the source is closed. What would block all the same, although
+/// [`poll_attempts`](IoSource::poll_attempts) is not told which side it is about (it may be the other one),
 /// must not be tried without a pause: nobody else would get a turn, nor would the driver.
 fn is_only_closed(event: ReadyEvent) -> bool {
     (event.ready() - DriverReady::READ_CLOSED - DriverReady::WRITE_CLOSED).is_empty()

@@ -172,6 +172,39 @@ fn a_named_pipe_that_nobody_has_opened_for_writing_has_not_ended() {
     });
 }
 
+/// The next writer is waited for without trying again and again, and so is its end.
+#[test]
+fn a_named_pipe_that_has_ended_goes_on_with_the_next_writer() {
+    on_both(|| async {
+        let (_dir, path) = named();
+        let mut receiver = OpenOptions::new().open_receiver(&path).unwrap();
+        let open = || File::options().write(true).open(&path).unwrap();
+        let mut buf = [0; 8];
+        for said in [b"first", b"next "] {
+            let mut writer = open();
+            let mut polls = 0;
+            let mut read = std::pin::pin!(receiver.read(&mut buf));
+            let counted = poll_fn(|cx| {
+                polls += 1;
+                read.as_mut().poll(cx)
+            });
+            let early = zokio::time::timeout(std::time::Duration::from_millis(50), counted).await;
+            assert!(early.is_err(), "nothing was written");
+            assert!(polls < 10, "{polls} polls of a silent pipe");
+            writer.write_all(said).unwrap();
+            drop(writer);
+            let mut all = Vec::new();
+            receiver.read_to_end(&mut all).await.unwrap();
+            assert_eq!(all, said);
+        }
+        let silent = open();
+        let mut read = std::pin::pin!(receiver.read(&mut buf));
+        assert!(now(read.as_mut()).is_none());
+        drop(silent);
+        assert_eq!(read.await.unwrap(), 0);
+    });
+}
+
 #[test]
 fn a_named_pipe_that_nobody_reads_cannot_be_opened_for_writing() {
     run(async {
