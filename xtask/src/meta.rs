@@ -30,6 +30,7 @@ pub(crate) struct Dependency {
     pub(crate) target: Option<String>,
     pub(crate) features: Vec<String>,
     pub(crate) default_features: bool,
+    pub(crate) optional: bool,
 }
 
 /// Which table a dependency stands in.
@@ -101,6 +102,7 @@ fn parse_dependency(value: &Value) -> Dependency {
         target: value["target"].as_str().map(str::to_string),
         features: texts(&value["features"]),
         default_features: value["uses_default_features"].as_bool().unwrap_or(true),
+        optional: value["optional"].as_bool().unwrap_or(false),
     }
 }
 

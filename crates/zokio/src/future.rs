@@ -1,7 +1,7 @@
 //! Futures together: all of them, the first of them, one after another.
 //!
 //! These are the tools of the `futures` crates under this crate's roof, not others: their types are
-//! the same, and so is their documentation. They need no runtime.
+//! the same, and so is their documentation. They need no runtime. The feature `futures`, which is on by default, brings them.
 //!
 //! | to have | there is |
 //! | --- | --- |

@@ -50,6 +50,7 @@ extern crate self as zokio;
 pub mod macros;
 
 pub mod fs;
+#[cfg(feature = "futures")]
 pub mod future;
 pub mod io;
 mod io_driver;

@@ -199,6 +199,7 @@ fn dependencies(suite: &Suite, package: &Package) -> BTreeMap<String, BTreeMap<S
         target: None,
         features: suite.features.iter().map(|f| (*f).to_string()).collect(),
         default_features: true,
+        optional: false,
     };
     let published = package
         .dependencies

@@ -62,6 +62,22 @@ const TABLE: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
+/// What the crates behind the facade may use from outside: all of these but the last come with Tokio too. Whatever
+/// else they use is optional and off, or it stands in the lock file of every program that is moved.
+const OUTSIDE: &[&str] = &[
+    "bytes",
+    "libc",
+    "mio",
+    "pin-project-lite",
+    "proc-macro2",
+    "quote",
+    "signal-hook-registry",
+    "socket2",
+    "syn",
+    "windows-sys",
+    "io-uring",
+];
+
 /// Checks every edge between workspace members, and that real Tokio is nowhere in the graph.
 pub(super) fn check(packages: &[Package]) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -99,6 +115,31 @@ pub(super) fn check(packages: &[Package]) -> Vec<Finding> {
             package.version
         );
         findings.push(Finding::new("layers", "Cargo.lock", 0, text));
+    }
+    findings
+}
+
+/// Checks what the facade brings with it into a user's build.
+pub(super) fn check_footprint(packages: &[Package]) -> Vec<Finding> {
+    let members: Vec<&Package> = packages.iter().filter(|p| p.member).collect();
+    let mut behind = vec!["tokio"];
+    let mut findings = Vec::new();
+    let mut index = 0;
+    while let Some(name) = behind.get(index).copied() {
+        index += 1;
+        let package = members.iter().find(|p| p.name == name);
+        let edges = package.into_iter().flat_map(|p| &p.dependencies);
+        for edge in edges.filter(|d| d.kind != Kind::Dev && !d.optional) {
+            let edge = edge.name.as_str();
+            if members.iter().any(|p| p.name == edge) {
+                if !behind.contains(&edge) {
+                    behind.push(edge);
+                }
+            } else if !OUTSIDE.contains(&edge) {
+                let text = format!("`{name}` brings `{edge}` into every program on the facade");
+                findings.push(Finding::new("footprint", "Cargo.toml", 0, text));
+            }
+        }
     }
     findings
 }
@@ -169,6 +210,23 @@ mod tests {
             members.join(",")
         );
         crate::meta::parse(&json).unwrap()
+    }
+
+    #[test]
+    fn a_library_behind_the_facade_is_found() {
+        let packages = |library| {
+            [
+                package("tokio", &[("zokio", "normal"), ("tempfile", "dev")]),
+                package("zokio", &[("zokio-base", "normal"), ("bytes", "normal")]),
+                package("zokio-base", &[(library, "normal")]),
+                package("xtask", &[("serde_json", "normal")]),
+            ]
+        };
+        let members = ["tokio", "zokio", "zokio-base", "xtask"];
+        assert!(check_footprint(&graph(&packages("libc"), &members)).is_empty());
+        let findings = check_footprint(&graph(&packages("loom"), &members));
+        assert_eq!(findings.len(), 1);
+        assert!(findings[0].text.contains("`zokio-base` brings `loom`"));
     }
 
     #[test]

@@ -47,7 +47,9 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     let mut files = Vec::new();
     collect(&root, &mut files)?;
     files.sort();
-    let mut findings = layers::check(&meta::load(&root.join("Cargo.toml"), &[])?);
+    let packages = meta::load(&root.join("Cargo.toml"), &[])?;
+    let mut findings = layers::check(&packages);
+    findings.extend(layers::check_footprint(&packages));
     let mut texts = Vec::new();
     for path in &files {
         let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
