@@ -204,7 +204,7 @@ fn path_of(dir: &impl AsRef<Path>) -> PathBuf {
 #[test]
 fn no_descriptor_is_left() {
     in_child("limits::no_descriptor_is_left", || {
-        let sides = runtimes();
+        let sides = runtimes_without_monitor();
         for side in &sides {
             // Threads and rings are made when they are needed, and need descriptors.
             side.run_to_the_last_close(async {
