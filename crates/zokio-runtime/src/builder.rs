@@ -606,7 +606,11 @@ impl Builder {
         )?;
         let timers = self.enable_time.then(|| {
             let handle = driver.handle.clone();
-            let unpark = Arc::new(move |worker| handle.unpark(worker));
+            let ring = pool.bell();
+            let unpark = Arc::new(move |worker| {
+                handle.unpark(worker);
+                ring();
+            });
             TimerHandle::new(
                 workers,
                 clock.clone(),

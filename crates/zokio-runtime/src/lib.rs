@@ -2,6 +2,7 @@
 //!
 //! - [`Builder`] makes a [`Runtime`]; a [`Handle`] is what tasks and other threads hold of it.
 //! - `park.rs` joins a worker's driver and timers into the one place where the worker waits.
+//! - `end.rs` has timers go on while the end of a runtime waits for closures that block.
 //! - `default_runtime.rs` is the runtime of programs that make none; `idle.rs` serves callers that
 //!   have a loop of their own.
 //! - [`blocking`] is the pool of threads: closures that block run there, and so do the workers.
@@ -25,6 +26,7 @@ pub mod blocking;
 mod builder;
 mod current;
 mod default_runtime;
+mod end;
 mod error;
 mod handle;
 mod histogram;

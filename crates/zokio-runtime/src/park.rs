@@ -11,6 +11,7 @@
 //! Invariant: timers are announced ([`TimerHandle::begin_wait`]) before the driver waits, so that
 //! an earlier timer from another thread ends the wait.
 
+use crate::end;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 use zokio_base::clock::Clock;
@@ -208,9 +209,9 @@ impl Park for WorkerPark {
     }
 
     fn shutdown<S: WakeSink>(&mut self, deadline: Option<Instant>, sink: &mut S) {
-        // Shutting the timers down twice does nothing; each worker does it, none is the last.
+        // Each worker does it, none is the last: only the first call changes anything.
         if let Some(timers) = &self.timers {
-            timers.shutdown(sink);
+            timers.begin_end(end::time_left(deadline), sink);
         }
         self.driver.shutdown(deadline, sink);
     }

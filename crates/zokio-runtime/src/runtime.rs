@@ -5,10 +5,11 @@
 //! 1. The scheduler closes its shards and cancels every task, inside of the runtime's context: on
 //!    its workers, or here where no thread runs them. The last worker shuts the drivers down.
 //! 2. The pool refuses new closures, drops those that wait, and the threads end when what they
-//!    run returns.
+//!    run returns. Timers that such a closure waits for go on for a moment (`end.rs`).
 //! 3. The caller waits for both, as long as it said.
 
 use crate::builder::Builder;
+use crate::end;
 use crate::handle::{EnterGuard, Handle, enter_region};
 use crate::idle::{self, Idle};
 use crate::metrics::RuntimeMetrics;
@@ -22,7 +23,9 @@ use zokio_task::{JoinHandle, box_if_large};
 /// An asynchronous runtime: scheduler, timers, I/O driver and a pool for what blocks.
 ///
 /// Dropping it cancels every task at its next `.await`, and waits until all of its threads have
-/// ended: closures given to `spawn_blocking` that have begun are waited for, however long they take.
+/// ended: closures given to `spawn_blocking` that have begun are waited for, however long they take. If one of
+/// them is inside of [`Handle::block_on`], timers that are due within a second from then on still fire for it; a
+/// timer that is due later panics, as it does on every thread after the end.
 /// [`shutdown_timeout`](Self::shutdown_timeout) and
 /// [`shutdown_background`](Self::shutdown_background) do not wait that long.
 ///
@@ -278,14 +281,14 @@ impl Runtime {
             inner.scheduler.limit_shutdown(deadline);
         }
         inner.scheduler.begin_shutdown();
-        let begun = clock::real_now();
-        {
+        let are_workers_gone = {
             let _guard = self.handle.enter();
-            inner.scheduler.wait_shutdown(timeout);
+            let are_gone = inner.scheduler.wait_shutdown(timeout);
             inner.pool.close();
-        }
-        let left = timeout.map(|timeout| timeout.saturating_sub(begun.elapsed()));
-        inner.pool.wait(left);
+            are_gone
+        };
+        let timers = inner.timers.as_ref();
+        end::wait(&inner.pool, timers, deadline, are_workers_gone);
         // A second panic would abort.
         if is_misuse && !std::thread::panicking() {
             // A literal, so that the payload is a `&'static str`.

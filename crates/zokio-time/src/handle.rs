@@ -155,12 +155,36 @@ impl TimerHandle {
         source.clock.advance(Duration::from_nanos(by))
     }
 
-    /// Closes all shards and hands every waker to `sink`. From then on no timer fires: one that is
-    /// polled before its deadline panics, whether or not it was polled before.
-    pub fn shutdown<S: WakeSink>(&self, sink: &mut S) {
+    /// The end of the runtime begins, and threads that may have timers are waited for: those that are due
+    /// within `left` go on firing, if somebody calls [`process`](Self::process) for all shards. Hands the wakers
+    /// of the others to `sink`. One of those that is polled before its deadline panics, whether or not it was
+    /// polled before. A paused clock leaves no time, as it does not go on.
+    ///
+    /// A second call may shorten the time and never lengthens it.
+    pub fn begin_end<S: WakeSink>(&self, left: Duration, sink: &mut S) {
+        let source = &self.0.source;
+        let last = if left.is_zero() || source.clock.is_paused() {
+            0
+        } else {
+            let left = u64::try_from(left.as_nanos()).unwrap_or(NEVER);
+            source.now().saturating_add(left).min(NEVER - 1)
+        };
         for shard in &self.0.shards {
-            shard.shutdown(sink);
+            shard.begin_end(last, sink);
         }
+    }
+
+    /// Nobody is waited for any more: closes all shards whose end has begun, and hands every waker to `sink`.
+    /// The others close when their end begins.
+    pub fn close<S: WakeSink>(&self, sink: &mut S) {
+        for shard in &self.0.shards {
+            shard.close(sink);
+        }
+    }
+
+    /// [`begin_end`](Self::begin_end) without any time: no timer fires from now on.
+    pub fn shutdown<S: WakeSink>(&self, sink: &mut S) {
+        self.begin_end(Duration::ZERO, sink);
     }
 
     // ---- For this crate ----

@@ -128,7 +128,7 @@ fn an_earlier_timer_is_not_overslept() {
 
 fn shut_down(shard: &Shard) {
     let mut left: Vec<Waker> = Vec::new();
-    shard.shutdown(&mut left);
+    shard.begin_end(0, &mut left);
     left.into_iter().for_each(Waker::wake);
 }
 
@@ -220,6 +220,60 @@ fn shutdown_against_the_deadline() {
         };
         assert_eq!(shard.update(key, Waker::noop()), expected);
     });
+}
+
+/// The beginning of the end against its own end, which comes first if a worker is late: whatever the order, the
+/// shard is closed then, and what waited was woken.
+#[test]
+fn the_end_begins_while_it_is_over() {
+    model(|| {
+        let shard = quiet();
+        let (count, waker) = counter();
+        let key = shard.insert(HOUR, KeptWaker::new(waker)).unwrap();
+        let other = shard.clone();
+        let worker = thread::spawn(move || {
+            let mut left: Vec<Waker> = Vec::new();
+            other.begin_end(2 * HOUR, &mut left);
+            left.into_iter().for_each(Waker::wake);
+        });
+        let mut left: Vec<Waker> = Vec::new();
+        shard.close(&mut left);
+        left.into_iter().for_each(Waker::wake);
+        worker.join().unwrap();
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert_eq!((shard.len(), shard.next()), (0, u64::MAX));
+        assert_eq!(shard.update(key, Waker::noop()), Entry::Stranded);
+    });
+}
+
+/// The beginning of the end against a reset that moves the entry past the last deadline, or into the time that
+/// is left: the entry is stranded and its task was woken, or it waits and fires.
+#[test]
+fn the_end_begins_while_a_timer_moves() {
+    for (from, to) in [(HOUR, 3 * HOUR), (3 * HOUR, HOUR)] {
+        model(move || {
+            let shard = quiet();
+            let (count, waker) = counter();
+            let key = shard.insert(from, KeptWaker::new(waker)).unwrap();
+            let other = shard.clone();
+            let timer = thread::spawn(move || other.reset(key, to));
+            let mut left: Vec<Waker> = Vec::new();
+            shard.begin_end(2 * HOUR, &mut left);
+            left.into_iter().for_each(Waker::wake);
+            assert!(timer.join().unwrap());
+            let told = count.0.load(Ordering::Relaxed);
+            let (again, waker) = counter();
+            let entry = shard.update(key, &waker);
+            if to > 2 * HOUR {
+                assert_eq!((told, entry), (1, Entry::Stranded));
+                assert_eq!(shard.next(), u64::MAX);
+            } else {
+                assert_eq!((entry, shard.next()), (Entry::Waiting, HOUR));
+                assert_eq!(fire(&shard, HOUR), 1);
+                assert_eq!(again.0.load(Ordering::Relaxed), 1);
+            }
+        });
+    }
 }
 
 #[test]

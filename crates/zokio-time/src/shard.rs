@@ -17,19 +17,23 @@
 //!
 //! Invariants: those of the crate, and
 //!
-//! 1. `next` equals `wheel.next()` whenever the lock is free; [`NEVER`] once the shard is closed.
-//! 2. `closed` is set once, in the step that takes all wakers out of the wheel. From then on nothing is
-//!    inserted, no waker is put in place and nothing fires. The entries stay until their timers take
-//!    them out. So an entry that is gone has fired before the end, and one that is there never
-//!    fires: the end of the runtime cannot be taken for the deadline. A timer learns of the end by
-//!    its next [`insert`](Shard::insert) or [`update`](Shard::update), and every timer that has
-//!    a waker in the wheel is woken to make that call.
+//! 1. `next` equals `wheel.next()` whenever the lock is free; [`NEVER`] if that is past the shard's last
+//!    deadline.
+//! 2. The shard has a last deadline: `last`. It is [`NEVER`] while the runtime lives, and gets smaller twice at
+//!    most: at the beginning of the end, and when the shard closes, where it becomes 0. The step that lowers it
+//!    takes the wakers of all entries that are due later. An entry that is due later than `last` is
+//!    *stranded*: it is not inserted, no waker is put in its place, and it is not waited for. Stranded entries
+//!    stay until their timers take them out. So an entry that is gone has come due: the end of the runtime
+//!    cannot be taken for the deadline. A timer learns of the end by its next [`insert`](Shard::insert) or
+//!    [`update`](Shard::update), and every timer that had a waker in an entry that strands is woken to make
+//!    that call.
+//! 3. Once [`close`](Shard::close) was called, an end that begins leaves no time: nobody would fire what it lets
+//!    in.
 //!
-//! Timers against the end. The end: (E1) locks, (E2) sets `closed` and takes the wakers, (E3) unlocks,
-//! (E4) wakes them. A timer's poll puts its waker in place under the same lock and looks at `closed`
-//! there. If it comes before E1, E2 finds the waker; if it comes after E3, it sees `closed` and
-//! puts nothing in place. A reset that comes after E3 moves an entry that holds no waker, whose
-//! task E4 wakes; one that comes before E1 moves the entry with its waker, which E2 takes.
+//! Timers against the end. The end: (E1) locks, (E2) lowers `last` and takes the wakers, (E3) unlocks,
+//! (E4) wakes them. A timer's poll puts its waker in place under the same lock and looks at `last`
+//! there. If it comes before E1, E2 finds the waker; if it comes after E3, it sees `last` and
+//! puts nothing in place. A reset that moves an entry past `last` takes its waker out and wakes it.
 
 use crate::instant::Instant;
 use crate::wheel::{NEVER, Wheel};
@@ -209,7 +213,10 @@ pub(crate) enum Entry {
 
 struct Inner {
     wheel: Wheel<KeptWaker>,
-    closed: bool,
+    /// Invariant 2: what is due later does not fire.
+    last: u64,
+    /// Invariant 3.
+    is_closing: bool,
     /// What the worker's last drain left to be used again.
     batch: Vec<KeptWaker>,
 }
@@ -217,20 +224,31 @@ struct Inner {
 impl Inner {
     /// The waker of an entry that may still fire; otherwise what became of the entry.
     fn entry(&mut self, key: Key) -> Result<&mut KeptWaker, Entry> {
-        match self.wheel.get_mut(key) {
+        match self.wheel.when(key) {
             None => Err(Entry::Gone),
-            Some(_) if self.closed => Err(Entry::Stranded),
-            Some(waker) => Ok(waker),
+            Some(when) if when > self.last => Err(Entry::Stranded),
+            Some(_) => self.wheel.get_mut(key).ok_or(Entry::Gone),
         }
     }
 
     /// No later than the earliest deadline that somebody is to be woken at, or [`NEVER`].
     fn next(&self) -> u64 {
-        if self.closed {
-            NEVER
-        } else {
-            self.wheel.next()
+        self.within(self.wheel.next())
+    }
+
+    /// `next`, or [`NEVER`] if the shard does not live to see it.
+    fn within(&self, next: u64) -> u64 {
+        if next > self.last { NEVER } else { next }
+    }
+
+    /// Lowers the last deadline, and returns the wakers of the entries that strand by that.
+    fn strand(&mut self, last: u64) -> Vec<KeptWaker> {
+        if last >= self.last {
+            return Vec::new();
         }
+        self.last = last;
+        let noop = || KeptWaker::of(Waker::noop());
+        self.wheel.exchange(|when| when > last, noop)
     }
 }
 
@@ -257,7 +275,8 @@ impl Shard {
         Self {
             inner: Mutex::new(Inner {
                 wheel: Wheel::new(source.now()),
-                closed: false,
+                last: NEVER,
+                is_closing: false,
                 batch: Vec::new(),
             }),
             next: AtomicU64::new(NEVER),
@@ -273,7 +292,7 @@ impl Shard {
     /// Has `waker` woken at `when`.
     pub(crate) fn insert(&self, when: u64, waker: KeptWaker) -> Result<Key, Closed> {
         let mut inner = self.inner.lock();
-        if inner.closed {
+        if when > inner.last {
             drop(inner);
             // Dropped here, without the lock (crate invariant 2).
             drop(waker);
@@ -321,9 +340,15 @@ impl Shard {
         if !inner.wheel.reset(key, when) {
             return false;
         }
+        let strands = when > inner.last;
+        let waker = inner.wheel.get_mut(key).filter(|_| strands);
+        let waker = waker.map(|it| std::mem::replace(it, KeptWaker::of(Waker::noop())));
         let overslept = self.publish(&inner, when);
         drop(inner);
-        if overslept {
+        if let Some(waker) = waker {
+            // The entry has moved past the end.
+            waker.wake();
+        } else if overslept {
             self.unpark();
         }
         true
@@ -365,7 +390,7 @@ impl Shard {
     pub(crate) fn next_exact(&self) -> u64 {
         let mut inner = self.inner.lock();
         let next = inner.wheel.next_exact();
-        let next = if inner.closed { NEVER } else { next };
+        let next = inner.within(next);
         self.publish(&inner, NEVER);
         next
     }
@@ -433,15 +458,12 @@ impl Shard {
         fired_count
     }
 
-    /// Closes the shard and hands every waker to `sink` (steps E1 to E4). A second call finds nothing
-    /// to do.
-    pub(crate) fn shutdown<S: WakeSink>(&self, sink: &mut S) {
+    /// The end begins: from now on nothing fires that is due later than `last`. Hands the wakers of what
+    /// strands to `sink` (steps E1 to E4).
+    pub(crate) fn begin_end<S: WakeSink>(&self, last: u64, sink: &mut S) {
         let mut inner = self.inner.lock();
-        if inner.closed {
-            return;
-        }
-        inner.closed = true;
-        let wakers = inner.wheel.exchange_all(|| KeptWaker::of(Waker::noop()));
+        let last = if inner.is_closing { 0 } else { last };
+        let wakers = inner.strand(last);
         self.publish(&inner, NEVER);
         drop(inner);
         for waker in wakers {
@@ -449,9 +471,26 @@ impl Shard {
         }
     }
 
+    /// Nobody fires anything from now on: closes the shard if its end has begun, and otherwise has it close
+    /// when its end begins.
+    pub(crate) fn close<S: WakeSink>(&self, sink: &mut S) {
+        let mut inner = self.inner.lock();
+        inner.is_closing = true;
+        let has_begun = inner.last < NEVER;
+        drop(inner);
+        if has_begun {
+            self.begin_end(0, sink);
+        }
+    }
+
     /// How many timers are waiting.
     pub(crate) fn len(&self) -> usize {
         let inner = self.inner.lock();
-        if inner.closed { 0 } else { inner.wheel.len() }
+        // Zero is no deadline: nothing waits in a shard that is closed.
+        if inner.last == 0 {
+            0
+        } else {
+            inner.wheel.len()
+        }
     }
 }

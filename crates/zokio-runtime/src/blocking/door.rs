@@ -19,6 +19,20 @@ struct Inside {
     places: usize,
     is_closing: bool,
     is_shut: bool,
+    /// Somebody wants the thread that waits. Taken down by it.
+    has_rung: bool,
+}
+
+/// Why a wait is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Waited {
+    /// No place is taken, and the door is shut.
+    Empty,
+    /// The deadline has come.
+    Late,
+    /// Somebody has [rung](Door::ring).
+    Rung,
 }
 
 /// Counts places, and refuses them once the pool closes.
@@ -72,27 +86,36 @@ impl Door {
         self.inside.lock().is_closing = true;
     }
 
-    /// Waits until at most `own` places are taken, and shuts the door. False if `deadline` came
-    /// first.
-    pub(super) fn wait(&self, own: usize, deadline: Option<Instant>) -> bool {
+    /// Ends the wait of the thread that waits, or its next one.
+    pub(super) fn ring(&self) {
+        self.inside.lock().has_rung = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until at most `own` places are taken, and shuts the door; or until `deadline`, or until somebody
+    /// rings.
+    pub(super) fn wait(&self, own: usize, deadline: Option<Instant>) -> Waited {
         let mut inside = self.inside.lock();
         debug_assert!(
             inside.is_closing,
             "a pool is closed before it is waited for"
         );
         while inside.places > own {
+            if std::mem::take(&mut inside.has_rung) {
+                return Waited::Rung;
+            }
             inside = match deadline {
                 None => self.changed.wait(inside),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(clock::real_now());
                     if left.is_zero() {
-                        return false;
+                        return Waited::Late;
                     }
                     self.changed.wait_timeout(inside, left).0
                 }
             };
         }
         inside.is_shut = true;
-        true
+        Waited::Empty
     }
 }

@@ -3,6 +3,7 @@
 //! Jobs are numbers in the decimal places of a sum, so that a job that is lost or that ends twice
 //! shows.
 
+use super::door::Waited;
 use super::queue::{Next, Queue, Seat, Start, Submitted, Unserved};
 use std::time::Duration;
 use zokio_base::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -108,7 +109,7 @@ impl Bench {
         for job in self.queue.close(|_| keep) {
             self.refuse(job);
         }
-        assert!(self.queue.wait(0, None));
+        assert_eq!(self.queue.wait(0, None), Waited::Empty);
         // Release: pairs with the load in `run`.
         self.is_over.store(true, Ordering::Release);
     }

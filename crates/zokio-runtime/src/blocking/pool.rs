@@ -12,19 +12,20 @@
 //! 2. A job's end is told to those who hold its handle: it runs, or it is cancelled, or the caller
 //!    that submitted it gets an error. A caller never answers for a stranger's job.
 
+pub(crate) use super::door::Waited;
 use super::queue::{Next, Queue, Seat, Start, Submitted, Unserved};
 use super::reserve::Reserve;
 use super::{Blocking, HoldClock};
 use crate::handle::Inner;
 use crate::settings::Hook;
 use std::io;
-use std::time::Duration;
-use zokio_base::clock;
+use std::time::{Duration, Instant};
 use zokio_base::foreign::contain;
 use zokio_base::hash::Map;
 use zokio_base::park::Interrupt;
 use zokio_base::parker::Parker;
 use zokio_base::rand;
+use zokio_base::sync::std_atomic::{AtomicBool, Ordering};
 use zokio_base::sync::thread::{self, JoinHandle as Thread};
 use zokio_base::sync::{Arc, Mutex, OnceLock, Weak};
 use zokio_driver::uring::thread_in_flight;
@@ -123,6 +124,9 @@ struct Roster {
 /// A pool of threads for what blocks.
 pub(crate) struct Pool {
     queue: Queue<Job>,
+    /// Whether the thread that ends the runtime is to be told of timers. Beside the pool, so that the timers
+    /// may look at it for nothing.
+    listens: Arc<AtomicBool>,
     reserve: Reserve<Job>,
     options: PoolOptions,
     shard: Arc<Shard>,
@@ -149,6 +153,7 @@ impl Pool {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             queue: Queue::new(cores.min(SHARDS_MAX), options.limit),
+            listens: Arc::new(AtomicBool::new(false)),
             reserve: Reserve::new(options.reserved),
             options,
             shard: Shard::new(Arc::new(NeverWoken), 0),
@@ -485,15 +490,45 @@ impl Pool {
             .for_each(cancel);
     }
 
-    /// Waits until every thread has ended, for `timeout` at most. Call [`close`](Self::close) first.
-    pub(crate) fn wait(&self, timeout: Option<Duration>) {
+    /// What rings for the thread that [waits](Self::wait_for_threads), while it listens. Until then it costs one
+    /// load.
+    pub(crate) fn bell(self: &Arc<Self>) -> impl Fn() + Send + Sync + 'static {
+        let (pool, listens) = (Arc::downgrade(self), self.listens.clone());
+        move || {
+            // ORDERING: Relaxed: the callers have held a lock since the listener did, or the listener sees what
+            // they did under it (the head of `end.rs`).
+            if listens.load(Ordering::Relaxed)
+                && let Some(pool) = pool.upgrade()
+            {
+                pool.queue.ring();
+            }
+        }
+    }
+
+    /// Whether the [bell](Self::bell) rings from now on.
+    pub(crate) fn listen(&self, listens: bool) {
+        // ORDERING: Relaxed: see `bell`.
+        self.listens.store(listens, Ordering::Relaxed);
+    }
+
+    /// Waits until every thread has ended, until `deadline`, or until the bell rings. Call
+    /// [`close`](Self::close) first.
+    pub(crate) fn wait_for_threads(&self, deadline: Option<Instant>) -> Waited {
         // A thread of the pool cannot wait for its own end.
         let own = usize::from(MEMBER_OF.get() == std::ptr::from_ref(self).addr());
-        // A time that does not fit the clock never comes.
-        let deadline = timeout.and_then(|timeout| clock::real_now().checked_add(timeout));
         self.roster.lock().waited_for = true;
-        if !self.queue.wait(own, deadline) {
-            return;
+        self.queue.wait(own, deadline)
+    }
+
+    /// Waits until every thread has ended, until `deadline` at most. Call [`close`](Self::close) first.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) {
+        loop {
+            match self.wait_for_threads(deadline) {
+                Waited::Empty => break,
+                Waited::Late => return,
+                // Meant for a wait that is over.
+                Waited::Rung => {}
+            }
         }
         let ended = std::mem::take(&mut self.roster.lock().ended);
         for thread in ended {

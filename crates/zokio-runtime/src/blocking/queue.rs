@@ -27,7 +27,7 @@
 //!    is counted any more, it takes all jobs out: those that relied on its thread end here. A job
 //!    has a ticket, so that the caller tells its own job from those of strangers.
 
-use super::door::Door;
+use super::door::{Door, Waited};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use zokio_base::pad::CachePadded;
@@ -559,10 +559,15 @@ impl<J> Queue<J> {
         self.door.leave();
     }
 
-    /// Waits until all threads but `own` have left, and lets nobody start another. False if
-    /// `deadline` came first. Call [`close`](Self::close) before.
-    pub(crate) fn wait(&self, own: usize, deadline: Option<Instant>) -> bool {
+    /// Waits until all threads but `own` have left, and lets nobody start another; or until `deadline`, or
+    /// until somebody [rings](Self::ring). Call [`close`](Self::close) before.
+    pub(crate) fn wait(&self, own: usize, deadline: Option<Instant>) -> Waited {
         self.door.wait(own, deadline)
+    }
+
+    /// Ends the wait of the thread that is in [`wait`](Self::wait), or its next one.
+    pub(crate) fn ring(&self) {
+        self.door.ring();
     }
 
     /// Refuses new jobs, sends idle threads to their end, and returns the jobs that wait and for
@@ -674,7 +679,7 @@ mod tests {
         assert_eq!(failed.others, [2, 3]);
         assert_eq!((queue.threads(), queue.queued()), (0, 0));
         queue.close(|_| true);
-        assert!(queue.wait(0, None), "a place is left");
+        assert_eq!(queue.wait(0, None), Waited::Empty, "a place is left");
     }
 
     #[test]
@@ -745,7 +750,7 @@ mod tests {
     fn no_thread_starts_once_the_pool_was_seen_empty() {
         let queue = Queue::new(1, 2);
         assert!(queue.close(|_| true).is_empty());
-        assert!(queue.wait(0, None));
+        assert_eq!(queue.wait(0, None), Waited::Empty);
         assert!(!queue.door.enter());
         // A job that was queued while the shards were being closed comes back to its caller.
         queue.shards[0].with(|state| state.closed = false);

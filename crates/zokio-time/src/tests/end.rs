@@ -142,3 +142,58 @@ fn a_stranded_entry_keeps_nothing() {
     timers.shutdown(&mut due);
     assert!(due.is_empty());
 }
+
+/// The end leaves some time: what is due within it goes on firing, also if it is armed then; what is due later
+/// is told at once; and when the time is over, everything is.
+#[test]
+fn what_is_due_within_the_time_that_is_left_fires() {
+    let runtime = Runtime::new(false);
+    let timers = runtime.timers().clone();
+    let entered = runtime.enter();
+    let polled = |duration| {
+        let mut timer = Box::pin(sleep(duration));
+        let count = Arc::new(Count::default());
+        assert!(poll_once(timer.as_mut(), &count.clone().into()).is_pending());
+        (timer, count)
+    };
+    let (mut soon, soon_count) = polled(HOUR / 2);
+    let (mut late, late_count) = polled(2 * HOUR);
+    let mut due: Vec<Waker> = Vec::new();
+    timers.begin_end(HOUR, &mut due);
+    due.drain(..).for_each(Waker::wake);
+    assert_eq!((soon_count.get(), late_count.get()), (0, 1));
+    text_of_end(|| is_pending(late.as_mut()));
+    text_of_end(|| is_pending(pin!(sleep(2 * HOUR))));
+    let (mut armed_late, armed_late_count) = polled(HOUR / 4);
+    // Moved past the end, its task is woken to be told.
+    let (mut moved, moved_count) = polled(HOUR / 3);
+    moved.as_mut().reset(Instant::now() + 2 * HOUR);
+    assert_eq!(moved_count.get(), 1);
+    text_of_end(|| is_pending(moved.as_mut()));
+    let next = timers.next_deadline(0).unwrap();
+    assert!(next <= soon.deadline().into_std());
+    timers.process(0, soon.deadline().into_std(), &mut due);
+    due.drain(..).for_each(Waker::wake);
+    assert_eq!((soon_count.get(), armed_late_count.get()), (1, 1));
+    assert!(!is_pending(soon.as_mut()) && !is_pending(armed_late.as_mut()));
+    let (mut left, left_count) = polled(HOUR * 3 / 4);
+    timers.close(&mut due);
+    due.drain(..).for_each(Waker::wake);
+    assert_eq!(left_count.get(), 1);
+    text_of_end(|| is_pending(left.as_mut()));
+    drop(entered);
+}
+
+/// A paused clock does not go on, so nothing would come due in the time that is left.
+#[test]
+fn a_paused_clock_leaves_no_time() {
+    let runtime = Runtime::new(true);
+    let timers = runtime.timers().clone();
+    let mut timer = {
+        let _entered = runtime.enter();
+        Box::pin(sleep(ms(5)))
+    };
+    assert!(is_pending(timer.as_mut()));
+    timers.begin_end(HOUR, &mut Vec::new());
+    text_of_end(|| is_pending(timer.as_mut()));
+}

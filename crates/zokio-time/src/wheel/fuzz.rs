@@ -183,7 +183,7 @@ impl Pair {
                 }
             }
             Step::Exchange => {
-                let mut taken = self.wheel.exchange_all(|| u32::MAX);
+                let mut taken = self.wheel.exchange(|_| true, || u32::MAX);
                 taken.sort_unstable();
                 assert!(taken.iter().eq(self.naive.places.keys()));
                 // All is where it was.

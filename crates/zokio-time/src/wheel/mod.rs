@@ -124,6 +124,11 @@ impl<T> Wheel<T> {
         self.nodes.get_mut(key).map(|node| &mut node.value)
     }
 
+    /// When the value under `key` is due, if it is still waiting.
+    pub(crate) fn when(&self, key: Key) -> Option<u64> {
+        self.nodes.get(key).map(|node| node.when)
+    }
+
     /// Whether the value under `key` is still waiting.
     pub(crate) fn contains(&self, key: Key) -> bool {
         self.nodes.get(key).is_some()
@@ -190,10 +195,15 @@ impl<T> Wheel<T> {
         false
     }
 
-    /// Takes every value and leaves one of `instead` in its place: the nodes stay where they are, and
-    /// their keys go on to find them.
-    pub(crate) fn exchange_all(&mut self, mut instead: impl FnMut() -> T) -> Vec<T> {
-        let keys: Vec<Key> = self.nodes.iter().map(|(key, _)| key).collect();
+    /// Takes each value whose deadline `choose` picks, and leaves one of `instead` in its place: the nodes stay
+    /// where they are, and their keys go on to find them.
+    pub(crate) fn exchange(
+        &mut self,
+        choose: impl Fn(u64) -> bool,
+        mut instead: impl FnMut() -> T,
+    ) -> Vec<T> {
+        let chosen = self.nodes.iter().filter(|(_, node)| choose(node.when));
+        let keys: Vec<Key> = chosen.map(|(key, _)| key).collect();
         keys.into_iter()
             .filter_map(|key| Some(std::mem::replace(self.get_mut(key)?, instead())))
             .collect()
