@@ -213,6 +213,40 @@ fn a_late_event_meets_nobody() {
     });
 }
 
+/// A task that watches for a failure sees the one that a reaper reports; other news of the source do not wake
+/// it.
+#[test]
+fn a_failure_reaches_its_watcher() {
+    model(|| {
+        let shared = Arc::new((ScheduledIo::new(), AtomicU32::new(0)));
+        let reaper = {
+            let shared = shared.clone();
+            thread::spawn(move || {
+                let (io, error) = &*shared;
+                for ready in [Ready::READABLE, Ready::WRITE_CLOSED | Ready::READ_CLOSED] {
+                    // Release pairs with the acquire below; in the real world the kernel orders the two.
+                    error.store(ready.is_write_closed().into(), Ordering::Release);
+                    io.set_ready(ready);
+                    let mut wakes = Vec::new();
+                    io.take_wakers(ready, &mut |waker| wakes.push(waker));
+                    wakes.into_iter().for_each(Waker::wake);
+                }
+            })
+        };
+        let (io, error) = &*shared;
+        let (parker, waker) = parking_waker();
+        let mut cx = Context::from_waker(&waker);
+        while io.watch_failure(&mut cx).ready().is_empty() {
+            parker.park();
+            // Acquire pairs with the release above. News of bytes do not have the task look again.
+            assert_eq!(error.load(Ordering::Acquire), 1, "woken for nothing");
+        }
+        // Acquire pairs with the release above.
+        assert_eq!(error.load(Ordering::Acquire), 1);
+        reaper.join().unwrap();
+    });
+}
+
 /// Whoever waits when the driver goes is woken and told.
 #[test]
 fn shutdown_reaches_a_waiter() {

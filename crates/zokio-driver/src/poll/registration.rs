@@ -265,6 +265,23 @@ impl Registration {
         self.poll_ready(cx, direction, worker)
     }
 
+    /// Has the task of `cx` woken when the source may have failed: its write side is closed, and there may
+    /// be an error to take. True if that is so already; the task is woken by what comes after that, too.
+    ///
+    /// # Errors
+    /// As [`attach`](Self::attach); or that the driver is gone.
+    pub fn watch_failure(
+        &self,
+        cx: &mut Context<'_>,
+        worker: impl FnOnce(&DriverHandle) -> Option<usize>,
+    ) -> io::Result<bool> {
+        let event = self.attached(worker)?.io.watch_failure(cx);
+        if event.is_shutdown() {
+            return Err(gone());
+        }
+        Ok(!event.ready().is_empty())
+    }
+
     /// Takes back what `event` said: an operation would have blocked. From here on the set says what
     /// the source is ready for: attaches it, if it is not.
     ///

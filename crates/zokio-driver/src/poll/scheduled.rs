@@ -3,8 +3,9 @@
 //! A reaper that finds an event calls [`ScheduledIo::set_ready`] and then
 //! [`ScheduledIo::take_wakers`]. A task that wants to do I/O looks at the word, tries, and if the
 //! system says that it would block, clears what it had seen with [`ScheduledIo::clear`], and waits.
-//! Waiters are of two kinds: one slot for each direction (the poll functions) and any number of
-//! [`Readiness`] futures in a list.
+//! Waiters are of three kinds: one slot for each direction (the poll functions), any number of
+//! [`Readiness`] futures in a list, and one slot for a task that has no room to read and wants to know only
+//! whether the source has failed ([`ScheduledIo::watch_failure`]).
 //!
 //! Nothing here knows of descriptors or of the system, so all of it is model-checked.
 //!
@@ -41,6 +42,10 @@ use zokio_base::sync::{Mutex, UnsafeCell};
 const READY: Field = Field::lowest(READY_BITS);
 const SHUTDOWN: Field = READY.then(1);
 const TICK: Field = SHUTDOWN.then(64 - READY_BITS - 1);
+
+/// What a source that has failed is. A socket with an error is closed for writing in every set: epoll
+/// reports both (`EPOLLERR`, `EPOLLHUP`), kqueue and AFD the end only.
+const FAILURE: Ready = Ready::WRITE_CLOSED;
 
 /// Which of the two slots a poll function waits in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +145,8 @@ unsafe impl Node for Waiter {
 struct Waiters {
     reader: Option<KeptWaker>,
     writer: Option<KeptWaker>,
+    /// Of a task that watches for a failure.
+    watcher: Option<KeptWaker>,
     list: List<Waiter>,
 }
 
@@ -227,6 +234,9 @@ impl ScheduledIo {
         }
         if ready.intersects(Direction::Write.mask()) {
             waiters.writer.take().map(&mut give);
+            if ready.intersects(FAILURE) {
+                waiters.watcher.take().map(&mut give);
+            }
         }
         let mut cursor = waiters.list.front();
         while let Some(node) = cursor {
@@ -253,13 +263,35 @@ impl ScheduledIo {
         if event.ends_wait() {
             return Poll::Ready(event);
         }
+        let event = self.wait_in(cx, mask, |waiters| match direction {
+            Direction::Read => &mut waiters.reader,
+            Direction::Write => &mut waiters.writer,
+        });
+        if event.ends_wait() {
+            Poll::Ready(event)
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Has the task of `cx` woken when the source may have failed, and says what is known of that. The
+    /// waker is in place in any case: a side that is closed stays so, and the next event may bring the
+    /// error. Only the last waker is woken.
+    pub(crate) fn watch_failure(&self, cx: &mut Context<'_>) -> ReadyEvent {
+        self.wait_in(cx, FAILURE, |waiters| &mut waiters.watcher)
+    }
+
+    /// Puts the waker of `cx` into a slot, and looks what of `mask` is ready.
+    fn wait_in(
+        &self,
+        cx: &mut Context<'_>,
+        mask: Ready,
+        slot: impl FnOnce(&mut Waiters) -> &mut Option<KeptWaker>,
+    ) -> ReadyEvent {
         // Cloned before the lock is taken: wakers are foreign code.
         let new = KeptWaker::of(cx.waker());
         let mut waiters = self.waiters.lock();
-        let slot = match direction {
-            Direction::Read => &mut waiters.reader,
-            Direction::Write => &mut waiters.writer,
-        };
+        let slot = slot(&mut waiters);
         let replaced = match slot {
             Some(waker) if waker.will_wake(&new) => Some(new),
             _ => slot.replace(new),
@@ -268,17 +300,17 @@ impl ScheduledIo {
         let event = self.event(mask);
         drop(waiters);
         drop(replaced);
-        if event.ends_wait() {
-            Poll::Ready(event)
-        } else {
-            Poll::Pending
-        }
+        event
     }
 
     /// Forgets the wakers of the poll functions: the source is going away.
     pub(crate) fn clear_wakers(&self) {
         let mut waiters = self.waiters.lock();
-        let dropped = (waiters.reader.take(), waiters.writer.take());
+        let dropped = (
+            waiters.reader.take(),
+            waiters.writer.take(),
+            waiters.watcher.take(),
+        );
         drop(waiters);
         drop(dropped);
     }
