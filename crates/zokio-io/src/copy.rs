@@ -8,6 +8,8 @@
 //!    once it has got rid of what it has to say.
 //! 4. While nothing can be read and everything read was written, the writer is flushed: a writer
 //!    that buffers must not keep the answer to which the other side waits before it sends more.
+//! 5. While the writer waits and there is no room, the copy waits for the reader to fail, too: no read would
+//!    tell it, and the writer may never go on.
 
 use crate::util::DEFAULT_BUF_SIZE;
 use crate::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf, pace};
@@ -22,7 +24,9 @@ use std::task::{Context, Poll, ready};
 ///
 /// # Errors
 /// Those of both, at once: what was read and not yet written is then lost. `WriteZero` if the writer
-/// takes no more.
+/// takes no more. A TCP connection that was reset, or that the system has given up, ends the copy also while
+/// the writer takes nothing. Bytes that were received before and not yet read are then lost; a peer that
+/// closed its side in good order loses none.
 ///
 /// # Cancel safety
 /// Not cancel safe: what was read and not yet written is lost.
@@ -50,7 +54,8 @@ where
 ///
 /// # Errors
 /// Those of both. `WriteZero` if the writer takes no more. Nothing is lost: what was not written is
-/// still in the reader.
+/// still in the reader. As [`copy`], it notices that a TCP connection was reset while the writer takes
+/// nothing.
 ///
 /// # Cancel safety
 /// Nothing is lost: what was not written is still in the reader. How much was written is.
@@ -93,7 +98,11 @@ where
                 round.made_progress(cx);
                 return Poll::Ready(Ok(copied));
             }
-            let count = match ready!(Pin::new(&mut *writer).poll_write(cx, available)) {
+            let Poll::Ready(written) = Pin::new(&mut *writer).poll_write(cx, available) else {
+                // As for invariant 5 of `CopyBuffer`: nothing is read while the reader's buffer is not empty.
+                return Pin::new(&mut *reader).poll_read_failure(cx).map(Err);
+            };
+            let count = match written {
                 Err(error) if is_interrupted(&error) => {
                     round.made_progress(cx);
                     continue;
@@ -119,7 +128,8 @@ where
 /// 8 KiB is allocated for each way; see [`copy_bidirectional_with_sizes`].
 ///
 /// # Errors
-/// The first one of either side ends both ways.
+/// The first one of either side ends both ways. A TCP connection that was reset, or that the system has
+/// given up, ends them also while the other side takes nothing, as for [`copy`].
 ///
 /// # Cancel safety
 /// Not cancel safe: what was read and not yet written is lost.
@@ -268,7 +278,10 @@ impl CopyBuffer {
                     filled = self.poll_fill(cx, reader.as_mut())?;
                 }
                 round.made_progress(cx);
-                return Poll::Pending;
+                if self.has_ended || self.has_room() {
+                    return Poll::Pending;
+                }
+                return reader.poll_read_failure(cx).map(Err);
             }
             if self.has_ended {
                 ready!(writer.as_mut().poll_flush(cx))?;

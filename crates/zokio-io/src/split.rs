@@ -136,6 +136,11 @@ impl<T: AsyncRead> AsyncRead for ReadHalf<T> {
     ) -> Poll<io::Result<()>> {
         self.shared.with_stream(|stream| stream.poll_read(cx, buf))
     }
+
+    fn poll_read_failure(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.shared
+            .with_stream(|stream| stream.poll_read_failure(cx))
+    }
 }
 
 impl<T: AsyncWrite> AsyncWrite for WriteHalf<T> {

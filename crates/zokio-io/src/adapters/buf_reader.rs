@@ -145,6 +145,10 @@ impl<R: AsyncRead> AsyncRead for BufReader<R> {
         self.consume(count);
         Poll::Ready(Ok(()))
     }
+
+    fn poll_read_failure(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.get_pin_mut().poll_read_failure(cx)
+    }
 }
 
 impl<R: AsyncRead> AsyncBufRead for BufReader<R> {

@@ -133,6 +133,10 @@ impl<RW: AsyncRead + AsyncWrite> AsyncRead for BufStream<RW> {
     ) -> Poll<io::Result<()>> {
         self.project().inner.poll_read(cx, buf)
     }
+
+    fn poll_read_failure(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.project().inner.poll_read_failure(cx)
+    }
 }
 
 /// Seeking writes the one buffer and empties the other.

@@ -253,6 +253,10 @@ impl<W: AsyncWrite + AsyncRead> AsyncRead for BufWriter<W> {
     ) -> Poll<io::Result<()>> {
         self.get_pin_mut().poll_read(cx, buf)
     }
+
+    fn poll_read_failure(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.get_pin_mut().poll_read_failure(cx)
+    }
 }
 
 impl<W: AsyncWrite + AsyncBufRead> AsyncBufRead for BufWriter<W> {

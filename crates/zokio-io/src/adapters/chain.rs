@@ -71,6 +71,15 @@ impl<T: AsyncRead, U: AsyncRead> AsyncRead for Chain<T, U> {
         }
         me.second.poll_read(cx, buf)
     }
+
+    fn poll_read_failure(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let me = self.project();
+        if *me.first_has_ended {
+            me.second.poll_read_failure(cx)
+        } else {
+            me.first.poll_read_failure(cx)
+        }
+    }
 }
 
 impl<T: AsyncBufRead, U: AsyncBufRead> AsyncBufRead for Chain<T, U> {

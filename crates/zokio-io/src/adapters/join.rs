@@ -85,6 +85,10 @@ impl<R: AsyncRead, W> AsyncRead for Join<R, W> {
     ) -> Poll<io::Result<()>> {
         self.project().reader.poll_read(cx, buf)
     }
+
+    fn poll_read_failure(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.project().reader.poll_read_failure(cx)
+    }
 }
 
 impl<R: AsyncBufRead, W> AsyncBufRead for Join<R, W> {

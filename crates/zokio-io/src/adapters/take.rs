@@ -90,6 +90,15 @@ impl<R: AsyncRead> AsyncRead for Take<R> {
         *me.limit -= count as u64;
         Poll::Ready(Ok(()))
     }
+
+    fn poll_read_failure(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let me = self.project();
+        // Nothing more is wanted of the source: its fate is of no interest.
+        if *me.limit == 0 {
+            return Poll::Pending;
+        }
+        me.inner.poll_read_failure(cx)
+    }
 }
 
 impl<R: AsyncBufRead> AsyncBufRead for Take<R> {

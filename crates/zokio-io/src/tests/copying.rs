@@ -2,11 +2,14 @@
 
 use super::block_on;
 use super::script::{Script, Step::*};
+use crate::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use crate::{
     AsyncReadExt, AsyncWriteExt, BufReader, BufWriter, copy, copy_bidirectional, copy_buf,
 };
-use std::io::ErrorKind;
-use std::task::Poll;
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 
 #[test]
 fn everything_is_copied_through_waits_and_parts() {
@@ -106,4 +109,110 @@ fn a_copy_without_a_buffer_panics() {
     let (mut a, mut b) = (Script::default(), Script::default());
     let copy = crate::copy_bidirectional_with_sizes(&mut a, &mut b, 1, 0);
     let _ = block_on(copy);
+}
+
+/// A reader of endless bytes that counts how often it was asked whether it has failed.
+#[derive(Default)]
+struct Doubtful {
+    asked: usize,
+    has_failed: bool,
+    /// After so many bytes it ends.
+    left: Option<usize>,
+}
+
+impl AsyncRead for Doubtful {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let count = buf.remaining().min(self.left.unwrap_or(usize::MAX));
+        buf.put_slice(&vec![7; count]);
+        self.left = self.left.map(|left| left - count);
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_read_failure(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.asked += 1;
+        if self.has_failed {
+            Poll::Ready(ErrorKind::ConnectionReset.into())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl AsyncBufRead for Doubtful {
+    fn poll_fill_buf(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        Poll::Ready(Ok(b"more"))
+    }
+
+    fn consume(self: Pin<&mut Self>, _amt: usize) {}
+}
+
+impl AsyncWrite for Doubtful {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        _buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+/// The kind of the error that `copy` ends with at its first poll, if it does.
+async fn first_poll<T>(copy: impl Future<Output = io::Result<T>>) -> Option<ErrorKind> {
+    let mut copy = pin!(copy);
+    poll_fn(|cx| {
+        Poll::Ready(match copy.as_mut().poll(cx) {
+            Poll::Ready(result) => Some(result.err().expect("nothing ends here").kind()),
+            Poll::Pending => None,
+        })
+    })
+    .await
+}
+
+#[test]
+fn a_reader_that_fails_while_the_writer_waits_ends_a_copy() {
+    block_on(async {
+        for has_failed in [false, true] {
+            let ends = has_failed.then_some(ErrorKind::ConnectionReset);
+            let doubtful = || Doubtful {
+                has_failed,
+                ..Doubtful::default()
+            };
+            let (mut reader, mut writer) = (doubtful(), Doubtful::default());
+            assert_eq!(first_poll(copy(&mut reader, &mut writer)).await, ends);
+            assert_eq!((reader.asked, writer.asked), (1, 0));
+            let mut reader = doubtful();
+            assert_eq!(first_poll(copy_buf(&mut reader, &mut writer)).await, ends);
+            assert_eq!(reader.asked, 1);
+            let (mut a, mut b) = (Doubtful::default(), doubtful());
+            assert_eq!(first_poll(copy_bidirectional(&mut a, &mut b)).await, ends);
+            assert_eq!((a.asked, b.asked), (1, 1));
+        }
+    });
+}
+
+/// A reader that has ended is not asked: what came before its end is to be written, whatever happens to it.
+#[test]
+fn a_reader_that_has_ended_cannot_fail_any_more() {
+    block_on(async {
+        let mut reader = Doubtful {
+            has_failed: true,
+            left: Some(100),
+            ..Doubtful::default()
+        };
+        let mut writer = Doubtful::default();
+        assert_eq!(first_poll(copy(&mut reader, &mut writer)).await, None);
+        assert_eq!(reader.asked, 0);
+    });
 }

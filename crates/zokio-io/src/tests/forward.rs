@@ -8,8 +8,8 @@ use crate::{
     AsyncWriteExt, BufReader, BufStream, BufWriter, ReadBuf,
 };
 use std::io::{self, Cursor, ErrorKind, IoSlice, SeekFrom};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 
 /// Three buffers, of which one is empty.
 fn parts() -> [IoSlice<'static>; 3] {
@@ -218,6 +218,86 @@ impl AsyncRead for Broken {
     ) -> Poll<io::Result<()>> {
         Poll::Ready(Err(ErrorKind::ConnectionReset.into()))
     }
+}
+
+/// A reader that waits for ever, and has failed.
+struct Lost;
+
+impl AsyncRead for Lost {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        _buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_read_failure(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Error> {
+        Poll::Ready(ErrorKind::ConnectionReset.into())
+    }
+}
+
+impl AsyncWrite for Lost {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        _buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+/// What `reader` says to the question whether it has failed.
+fn failure<R: AsyncRead>(reader: R) -> Option<ErrorKind> {
+    let mut cx = Context::from_waker(Waker::noop());
+    match pin!(reader).poll_read_failure(&mut cx) {
+        Poll::Ready(error) => Some(error.kind()),
+        Poll::Pending => None,
+    }
+}
+
+#[test]
+fn whether_the_source_has_failed_is_asked_through_every_adapter() {
+    let reset = Some(ErrorKind::ConnectionReset);
+    assert_eq!(failure(&mut Lost), reset);
+    let boxed: Box<dyn AsyncRead + Unpin> = Box::new(Lost);
+    assert_eq!(failure(boxed), reset);
+    assert_eq!(failure(Box::pin(Lost)), reset);
+    assert_eq!(failure(Pin::new(&mut Lost)), reset);
+    assert_eq!(failure(BufReader::new(Lost)), reset);
+    assert_eq!(failure(BufWriter::new(Lost)), reset);
+    assert_eq!(failure(BufStream::new(Lost)), reset);
+    assert_eq!(failure(crate::join(Lost, crate::sink())), reset);
+    assert_eq!(failure(crate::split(Lost).0), reset);
+    assert_eq!(failure(Lost.take(1)), reset);
+    assert_eq!(failure(Lost.chain(Script::default())), reset);
+    // Of a source that is not read any more, or not yet, nobody asks it.
+    assert_eq!(failure(Lost.take(0)), None);
+    assert_eq!(failure(Script::default().chain(Lost)), None);
+    block_on(async {
+        let mut chain = b"ab".chain(Lost);
+        let mut buf = [0; 4];
+        assert_eq!(chain.read(&mut buf).await.unwrap(), 2);
+        assert_eq!(failure(&mut chain), None);
+        std::future::poll_fn(|cx| {
+            let read = Pin::new(&mut chain).poll_read(cx, &mut ReadBuf::new(&mut buf));
+            assert!(read.is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        assert_eq!(failure(&mut chain), reset);
+    });
+    // What can only be read knows of no failure.
+    assert_eq!(failure(&b"ab"[..]), None);
+    assert_eq!(failure(crate::duplex(1).0), None);
 }
 
 #[test]

@@ -49,6 +49,21 @@ pub trait AsyncRead {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>>;
+
+    /// Waits until the source has failed, without taking bytes from it.
+    ///
+    /// A copy asks this while it has no room to read: the failure of a connection stands behind the bytes
+    /// that were received before, so no read of a few bytes would tell of it. The end of the source is not
+    /// a failure: the bytes in front of it are still wanted. `Ready` takes the error out of the source, and
+    /// `Pending` has the task of `cx` woken when there may be one.
+    ///
+    /// A source that knows of no failure but by reading is `Pending` for ever, as here. An adapter passes
+    /// the question on.
+    #[doc(hidden)]
+    fn poll_read_failure(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let _ = cx;
+        Poll::Pending
+    }
 }
 
 impl<T: ?Sized + AsyncRead + Unpin> AsyncRead for &mut T {
@@ -59,6 +74,10 @@ impl<T: ?Sized + AsyncRead + Unpin> AsyncRead for &mut T {
     ) -> Poll<io::Result<()>> {
         Pin::new(&mut **self).poll_read(cx, buf)
     }
+
+    fn poll_read_failure(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Error> {
+        Pin::new(&mut **self).poll_read_failure(cx)
+    }
 }
 
 impl<T: ?Sized + AsyncRead + Unpin> AsyncRead for Box<T> {
@@ -68,6 +87,10 @@ impl<T: ?Sized + AsyncRead + Unpin> AsyncRead for Box<T> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         Pin::new(&mut **self).poll_read(cx, buf)
+    }
+
+    fn poll_read_failure(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Error> {
+        Pin::new(&mut **self).poll_read_failure(cx)
     }
 }
 
@@ -82,6 +105,10 @@ where
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.as_deref_mut().poll_read(cx, buf)
+    }
+
+    fn poll_read_failure(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.as_deref_mut().poll_read_failure(cx)
     }
 }
 
