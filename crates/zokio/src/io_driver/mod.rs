@@ -139,6 +139,27 @@ impl<E> IoSource<E> {
             .map(|event| event.map(|_| ()))
     }
 
+    /// Waits until the source has failed, at no cost to the budget: `take_error` takes its error, if there
+    /// is one. A side that is closed need not be a failure.
+    pub(crate) fn poll_failure(
+        &self,
+        cx: &mut Context<'_>,
+        take_error: impl FnOnce() -> io::Result<Option<io::Error>>,
+    ) -> Poll<io::Error> {
+        let failed = match self.registration.watch_failure(cx, worker) {
+            Ok(true) => take_error(),
+            Ok(false) => Ok(None),
+            Err(error) => Err(error),
+        };
+        match failed.transpose() {
+            // The peer has closed its side in good order, and was sent something after that: what it had
+            // sent before is still to be read, and so is its end.
+            Some(Ok(error)) if error.kind() == ErrorKind::BrokenPipe => Poll::Pending,
+            Some(Ok(error) | Err(error)) => Poll::Ready(error),
+            None => Poll::Pending,
+        }
+    }
+
     /// Runs `operation` until it does not block.
     #[inline]
     pub(crate) fn poll_io<R>(

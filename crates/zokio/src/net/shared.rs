@@ -199,8 +199,8 @@ macro_rules! stream_try_methods {
     };
 }
 
-/// `AsyncRead` and `AsyncWrite` over the methods `poll_read_shared`, `poll_write_shared`,
-/// `poll_write_vectored_shared` and `shutdown_write`, which take the stream by shared reference.
+/// `AsyncRead` and `AsyncWrite` over the methods `poll_read_shared`, `poll_failure_shared`,
+/// `poll_write_shared`, `poll_write_vectored_shared` and `shutdown_write`, which take the stream by shared reference.
 macro_rules! stream_traits {
     ($type:ty, |$this:ident| $stream:expr) => {
         stream_traits!(@read $type, |$this| $stream);
@@ -216,6 +216,14 @@ macro_rules! stream_traits {
             ) -> std::task::Poll<std::io::Result<()>> {
                 let $this = &*self;
                 $stream.poll_read_shared(cx, buf)
+            }
+
+            fn poll_read_failure(
+                self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<std::io::Error> {
+                let $this = &*self;
+                $stream.poll_failure_shared(cx)
             }
         }
     };

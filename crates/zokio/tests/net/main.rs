@@ -7,6 +7,7 @@ mod fresh;
 mod kit;
 mod outside;
 mod sockets;
+mod tcp_copy;
 mod tcp_halves;
 mod tcp_listener;
 mod tcp_socket;

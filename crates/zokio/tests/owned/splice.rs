@@ -87,6 +87,31 @@ fn a_reset_is_an_error() {
     });
 }
 
+/// The target takes nothing more, and the source is reset behind bytes that wait to be moved.
+#[test]
+fn a_reset_is_an_error_while_the_other_side_takes_nothing() {
+    on_each(configs_for_sockets(), "splice stuck", |config| async move {
+        let ((near, mut a), (mut b, _far)) = (connection().await, connection().await);
+        narrow(&b);
+        let mut splice = Splice::new(&mut a, &mut b);
+        let filler = [7; 64 * 1024];
+        // Nobody reads from the far end. What does not move on for some turns is stuck.
+        let mut still = 0;
+        while still < 3 {
+            let before = splice.moved();
+            let is_pushed = near.try_write(&filler).is_ok();
+            assert!(for_turns(20, splice.run()).await.is_none());
+            let moves = is_pushed || splice.moved() != before;
+            still = if moves { 0 } else { still + 1 };
+        }
+        assert!(splice.in_transit().0 > 0, "on {config:?}");
+        near.set_zero_linger().unwrap();
+        drop(near);
+        let error = splice.run().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    });
+}
+
 /// Joins two connections by runs that are dropped. Returns how many were.
 async fn drop_runs<N, A, B, F>(near: N, mut a: A, mut b: B, far: F) -> usize
 where

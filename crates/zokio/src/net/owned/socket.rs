@@ -33,6 +33,7 @@ pub trait Lane {
     fn driver(&self) -> &DriverHandle;
     fn try_read(&self, buf: &mut [u8]) -> io::Result<usize>;
     fn poll_read(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>>;
+    fn poll_failure(&self, cx: &mut Context<'_>) -> Poll<io::Error>;
     fn try_write(&self, buf: &[u8]) -> io::Result<usize>;
     fn shutdown_write(&self) -> io::Result<()>;
     fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<()>> + Send;
@@ -62,6 +63,10 @@ macro_rules! lane {
                 buf: &mut ReadBuf<'_>,
             ) -> Poll<io::Result<()>> {
                 <$stream>::poll_read_shared(self, cx, buf)
+            }
+
+            fn poll_failure(&self, cx: &mut Context<'_>) -> Poll<io::Error> {
+                <$stream>::poll_failure_shared(self, cx)
             }
 
             fn try_write(&self, buf: &[u8]) -> io::Result<usize> {

@@ -204,6 +204,11 @@ impl TcpStream {
         self.recv(buf).map(Moved::from)
     }
 
+    /// Waits for a reset of the connection, or for the system to give it up.
+    pub(crate) fn poll_failure_shared(&self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.io.poll_failure(cx, || self.io.take_error())
+    }
+
     readiness_methods!();
     poll_readiness_methods!(poll_read_ready, poll_write_ready);
     stream_try_methods!();

@@ -13,6 +13,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::os::unix::net;
 use std::path::Path;
+use std::task::{Context, Poll};
 use zokio_driver::{Direction, DriverHandle, Ready};
 use zokio_task::coop;
 
@@ -231,6 +232,12 @@ impl UnixStream {
             bytes,
             at_boundary: cut_off || self.is_of_records,
         })
+    }
+
+    /// Nothing is to be waited for: what the peer has sent is here, whether or not the peer has read what it
+    /// was sent. So the end of a Unix stream is never a reason to leave bytes of it unread.
+    pub(crate) fn poll_failure_shared(&self, _cx: &mut Context<'_>) -> Poll<io::Error> {
+        Poll::Pending
     }
 
     readiness_methods!();

@@ -9,6 +9,8 @@
 //!    is dropped loses none: they go with the next run.
 //! 2. A conduit is filled only when it is empty. So `WouldBlock` from filling is the source's.
 //! 3. The far side's end is passed on after all bytes before it, once.
+//! 4. While a conduit that is not empty waits for the target, a failure of the source ends the wait:
+//!    nothing is read meanwhile that would tell of it.
 
 mod buffer;
 #[cfg(target_os = "linux")]
@@ -21,7 +23,10 @@ mod conduit;
 use super::socket::StreamSocket;
 use conduit::Conduit;
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
+use std::task::Poll;
 
 /// One direction.
 struct Way {
@@ -46,7 +51,12 @@ impl Way {
     async fn run<A: StreamSocket, B: StreamSocket>(&mut self, from: &A, to: &B) -> io::Result<()> {
         while !self.is_closed {
             while !self.conduit.is_empty() {
-                let drained = self.conduit.drain(to).await?;
+                let drain = self.conduit.drain(to);
+                let drained = if self.is_at_end {
+                    drain.await?
+                } else {
+                    or_failure(from, drain).await?
+                };
                 if drained == 0 {
                     return Err(io::ErrorKind::WriteZero.into());
                 }
@@ -61,6 +71,19 @@ impl Way {
         }
         Ok(())
     }
+}
+
+/// Waits for `drain`, or for `source` to fail (invariant 4).
+async fn or_failure<S: StreamSocket>(
+    source: &S,
+    drain: impl Future<Output = io::Result<usize>>,
+) -> io::Result<usize> {
+    let mut drain = pin!(drain);
+    poll_fn(|cx| match drain.as_mut().poll(cx) {
+        Poll::Pending => source.poll_failure(cx).map(Err),
+        drained => drained,
+    })
+    .await
 }
 
 /// Two stream sockets, joined: what comes in on one goes out on the other.
@@ -126,7 +149,8 @@ impl<'a, A: StreamSocket, B: StreamSocket> Splice<'a, A, B> {
     /// direction goes on. Returns how many bytes went from the first socket to the second, and back.
     ///
     /// # Errors
-    /// What the system says of either socket; or that the runtime has shut down.
+    /// Those of reading and writing either socket, such as `ConnectionReset`; or that the runtime has shut
+    /// down. A TCP connection that was reset ends the run also while the other socket takes nothing.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing: another run goes on where it was.
