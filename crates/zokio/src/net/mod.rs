@@ -12,6 +12,8 @@
 //! and wait only where that would block.
 
 mod addr;
+#[macro_use]
+mod descriptors;
 mod lookup_host;
 mod nonblocking;
 pub mod owned;
