@@ -29,6 +29,7 @@
 use super::OpMetrics;
 use super::attempt::Attempt;
 use super::doorbell::Doorbell;
+use super::minder;
 pub(crate) use super::minder::mind;
 use super::probe::Refusal;
 use super::ring::{Completion, Ring};
@@ -85,8 +86,8 @@ pub struct Lane {
     is_unwatched: AtomicBool,
     /// Operations that the shutdown did not wait for to the end.
     pub(super) abandoned: AtomicU64,
-    /// Whether a thread looks after the lane in its worker's place (`minder.rs`).
-    pub(super) is_minded: AtomicBool,
+    /// Whether a thread looks after the lane in its worker's place.
+    pub(super) minder: minder::Flag,
     pub(super) submitted: AtomicU64,
     pub(super) enters: AtomicU64,
 }
@@ -122,7 +123,7 @@ impl Lane {
             is_congested: AtomicBool::new(false),
             is_unwatched: AtomicBool::new(false),
             abandoned: AtomicU64::new(0),
-            is_minded: AtomicBool::new(false),
+            minder: minder::Flag::new(),
             submitted: AtomicU64::new(0),
             enters: AtomicU64::new(0),
         }
@@ -419,6 +420,12 @@ impl Lane {
 
     /// Enters the kernel if it has completions that it can only post from inside. Returns whether
     /// it did.
+    ///
+    /// A peer may do this for a worker that is stuck ([`DriverHandle::service`](crate::DriverHandle::service)),
+    /// and is not stuck by it. The call asks for no completions, so it waits for none. It moves what has
+    /// overflowed, and runs task work of the calling thread only, which each return from a system call runs as
+    /// well. What it might wait for is the kernel's lock of this ring: a thread that submits holds that for as
+    /// long as the requests take that it begins, and such a thread holds `submission`, which we only try.
     fn run_task_work(&self, ring: &Ring) -> bool {
         let Some(_guard) = self.submission.try_lock() else {
             return false;

@@ -21,10 +21,11 @@
 use super::lane::Lane;
 use crate::op::plane::Plane;
 use crate::op::table::{Cancel, Kind};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::task::Waker;
 use zokio_base::foreign;
-use zokio_base::sync::std_atomic::Ordering;
+use zokio_base::sync::atomic::{AtomicBool, Ordering};
 
 /// The first wait of a minder.
 const STEP_MS_MIN: i32 = 1;
@@ -61,40 +62,158 @@ impl Lane {
     }
 }
 
-/// The minder's flag, taken down when dropped: also if the pool drops the job.
-struct Minding(Arc<Plane>, usize);
+/// The minder's flag: whether a thread looks after the lane in its worker's place.
+pub(super) struct Flag(AtomicBool);
 
-impl Minding {
-    /// Raises the flag. None if it was up.
-    fn begin(plane: &Arc<Plane>, worker: usize) -> Option<Self> {
-        // ORDERING: AcqRel: pairs with the swap in `drop`, see the invariant.
-        let was_up = plane.lane(worker).is_minded.swap(true, Ordering::AcqRel);
-        (!was_up).then(|| Self(plane.clone(), worker))
+impl Flag {
+    pub(super) fn new() -> Self {
+        Self(AtomicBool::new(false))
     }
 }
 
-impl Drop for Minding {
+/// The right to be the minder of what has the flag. The flag is taken down when this is dropped: also if the pool
+/// drops the job.
+struct Minding<L: Deref<Target = Flag>>(L);
+
+impl<L: Deref<Target = Flag> + Clone> Minding<L> {
+    /// Raises the flag. None if it was up.
+    fn begin(lane: L) -> Option<Self> {
+        // ORDERING: AcqRel: pairs with the swap in `drop`, see the invariant.
+        let was_up = lane.0.swap(true, Ordering::AcqRel);
+        (!was_up).then(|| Self(lane))
+    }
+
+    /// Steps 1 to 3 of the minder: calls `work` until `has_promised` says no with the flag down, or another one
+    /// has raised it.
+    fn run(self, mut work: impl FnMut(&L), has_promised: impl Fn(&L) -> bool) {
+        let mut next = Some(self);
+        while let Some(minding) = next.take() {
+            let lane = minding.0.clone();
+            work(&lane);
+            drop(minding);
+            if has_promised(&lane) {
+                next = Self::begin(lane);
+            }
+        }
+    }
+}
+
+impl<L: Deref<Target = Flag>> Drop for Minding<L> {
     fn drop(&mut self) {
         // ORDERING: AcqRel: pairs with the swap in `begin`.
-        self.0.lane(self.1).is_minded.swap(false, Ordering::AcqRel);
+        self.0.0.swap(false, Ordering::AcqRel);
+    }
+}
+
+/// A lane, as its minder holds it.
+#[derive(Clone)]
+struct Minded(Arc<Plane>, usize);
+
+impl Minded {
+    fn lane(&self) -> &Lane {
+        self.0.lane(self.1)
+    }
+}
+
+impl Deref for Minded {
+    type Target = Flag;
+
+    fn deref(&self) -> &Flag {
+        &self.lane().minder
     }
 }
 
 /// The worker of a lane stops taking turns, and something is promised: sees to it that it happens.
 pub(crate) fn mind(plane: &Arc<Plane>, worker: usize) {
-    let Some(minding) = Minding::begin(plane, worker) else {
+    let Some(minding) = Minding::begin(Minded(plane.clone(), worker)) else {
         return;
     };
     plane.offload_job(Box::new(move || {
-        let plane = minding.0.clone();
-        let mut next = Some(minding);
-        while let Some(minding) = next.take() {
-            let lane = plane.lane(worker);
-            lane.mind();
-            drop(minding);
-            if lane.has_promised() && !lane.is_closed() {
-                next = Minding::begin(&plane, worker);
-            }
-        }
+        let has_promised = |it: &Minded| it.lane().has_promised() && !it.lane().is_closed();
+        minding.run(|it| it.lane().mind(), has_promised);
     }));
+}
+
+#[cfg(all(test, zokio_loom))]
+mod model {
+    use super::*;
+    use zokio_base::sync::atomic::AtomicUsize;
+    use zokio_base::sync::{Arc, model, thread};
+
+    struct World {
+        flag: Flag,
+        /// What is promised and not yet done. As in the lane, nothing but the flag orders its accesses.
+        promised: AtomicUsize,
+        minders: AtomicUsize,
+    }
+
+    #[derive(Clone)]
+    struct Held(Arc<World>);
+
+    impl Deref for Held {
+        type Target = Flag;
+
+        fn deref(&self) -> &Flag {
+            &self.0.flag
+        }
+    }
+
+    fn serve(minding: Minding<Held>) {
+        let work = |held: &Held| {
+            let others = held.0.minders.fetch_add(1, Ordering::Relaxed);
+            assert_eq!(others, 0, "one minder at a time");
+            while held.0.promised.load(Ordering::Relaxed) > 0 {
+                held.0.promised.fetch_sub(1, Ordering::Relaxed);
+            }
+            held.0.minders.fetch_sub(1, Ordering::Relaxed);
+        };
+        minding.run(work, |held| held.0.promised.load(Ordering::Relaxed) > 0);
+    }
+
+    fn world() -> Held {
+        Held(Arc::new(World {
+            flag: Flag::new(),
+            promised: AtomicUsize::new(0),
+            minders: AtomicUsize::new(0),
+        }))
+    }
+
+    /// A worker stops twice, each time with something promised, while the minder of the first time may be at its
+    /// end: all is done, and the flag is down.
+    #[test]
+    fn what_a_worker_leaves_is_done() {
+        model(|| {
+            let held = world();
+            let mut threads = Vec::new();
+            for _ in 0..2 {
+                held.0.promised.fetch_add(1, Ordering::Relaxed);
+                if let Some(minding) = Minding::begin(held.clone()) {
+                    threads.push(thread::spawn(move || serve(minding)));
+                }
+            }
+            for thread in threads {
+                thread.join().unwrap();
+            }
+            assert_eq!(held.0.promised.load(Ordering::Relaxed), 0);
+            assert!(Minding::begin(held).is_some(), "the flag is down");
+        });
+    }
+
+    /// The pool drops the first job while the worker stops for the second time: either that finds the flag down,
+    /// or nobody was to work any more.
+    #[test]
+    fn a_job_that_is_dropped_takes_the_flag_down() {
+        model(|| {
+            let held = world();
+            let dropped = Minding::begin(held.clone()).unwrap();
+            let pool = thread::spawn(move || drop(dropped));
+            if let Some(minding) = Minding::begin(held.clone()) {
+                held.0.promised.fetch_add(1, Ordering::Relaxed);
+                serve(minding);
+                assert_eq!(held.0.promised.load(Ordering::Relaxed), 0);
+            }
+            pool.join().unwrap();
+            assert!(Minding::begin(held).is_some());
+        });
+    }
 }
