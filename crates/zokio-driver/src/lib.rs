@@ -17,6 +17,9 @@
 
 pub mod bell;
 pub mod buf;
+#[cfg(unix)]
+#[path = "sys/children.rs"]
+pub mod children;
 pub mod driver;
 #[cfg(unix)]
 pub mod fd;

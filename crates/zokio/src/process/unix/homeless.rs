@@ -1,171 +1,31 @@
 //! Children that no runtime waits for any more.
 //!
 //! A child that was dropped before it was reaped is an orphan of its runtime (`orphan.rs`). When the
-//! runtime ends first, the child's number is entered here, and the handler of `SIGCHLD` reaps it: no
+//! runtime ends first, the child's number is entered in a list, and the handler of `SIGCHLD` reaps it: no
 //! runtime and no thread is needed. Every start of a process looks at the list too, in case that
 //! the program has blocked the signal or replaced the handler.
 //!
-//! A handler may interrupt any thread at any instruction, also one that is in this file. So the list
-//! is made of atomics only. Its blocks of slots are never freed: there are as many as the largest
-//! number of homeless children at one time needs.
-//!
-//! A slot's word: 0 if it is free; otherwise the number of the child (bits 0 to 30), that of the
-//! process that entered it (bits 31 to 61), and two flags.
-//!
-//! Transitions:
-//!
-//! 1. free -> entered: by [`enter`]. A word of another process is free as well: it was copied by a
-//!    `fork`, and the child is not ours to reap.
-//! 2. entered -> entered + `BUSY`: by the thread or handler that asks the system whether the child has
-//!    ended, which nobody else does meanwhile.
-//! 3. `BUSY` -> `BUSY` + `AGAIN`: by anybody who wants to ask while somebody does. The other one may
-//!    be the interrupted part of the same thread, so nobody waits for it.
-//! 4. `BUSY` -> entered: the child has not ended. With `AGAIN`, 2 and 4 are done once more instead.
-//! 5. `BUSY` -> free: the child was reaped.
-//!
-//! No end is missed: whoever enters a child asks afterwards, so an end before that is seen there;
-//! a later end raises the signal, whose handler asks, or has somebody ask again who may have asked
-//! too early.
-//!
-//! All accesses are sequentially consistent: the partner of a store here is a handler
-//! that the kernel starts, and such paths are rare enough not to argue about less.
+//! The list, which a handler may interrupt and read anywhere, is [`Children`].
 #![allow(unsafe_code)]
 
-use std::ptr;
 use zokio_base::sync::OnceLock;
-use zokio_base::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use zokio_driver::children::Children;
 
-const CHILD: u64 = (1 << 31) - 1;
-const OWNER_SHIFT: u32 = 31;
-const BUSY: u64 = 1 << 62;
-const AGAIN: u64 = 1 << 63;
-
-// SeqCst for every access, of slots and of links: see the head.
-const ALL: Ordering = Ordering::SeqCst;
-
-/// Slots of one block.
-const SLOTS: usize = 64;
-
-struct Slot(AtomicU64);
-
-struct Block {
-    slots: [Slot; SLOTS],
-    next: AtomicPtr<Block>,
-}
-
-static FIRST: Block = Block::new();
-
-impl Block {
-    const fn new() -> Self {
-        Self {
-            slots: [const { Slot(AtomicU64::new(0)) }; SLOTS],
-            next: AtomicPtr::new(ptr::null_mut()),
-        }
-    }
-
-    fn next(&self) -> Option<&'static Block> {
-        let next = self.next.load(ALL);
-        // SAFETY: a block that was linked is never freed, and is shared by reference only.
-        unsafe { next.as_ref() }
-    }
-
-    /// The next block, which is made if there is none.
-    fn next_or_new(&self) -> &'static Block {
-        if let Some(next) = self.next() {
-            return next;
-        }
-        let new = Box::into_raw(Box::new(Block::new()));
-        let linked = self.next.compare_exchange(ptr::null_mut(), new, ALL, ALL);
-        match linked {
-            // SAFETY: it is linked now, and so never freed.
-            Ok(_) => unsafe { &*new },
-            Err(other) => {
-                // SAFETY: nobody has seen the new one. The other one is linked, and never freed.
-                unsafe {
-                    drop(Box::from_raw(new));
-                    &*other
-                }
-            }
-        }
-    }
-}
-
-impl Slot {
-    /// Enters `word`; false if the slot is another child's of the process `me`.
-    fn enter(&self, me: u64, word: u64) -> bool {
-        let found = self.0.load(ALL);
-        let is_free = found == 0 || owner(found) != me;
-        is_free && self.0.compare_exchange(found, word, ALL, ALL).is_ok()
-    }
-
-    /// Frees the slot if `has_ended` says so of its child.
-    fn ask(&self, me: u64, mut has_ended: impl FnMut(u64) -> bool) {
-        let change = |from, to| self.0.compare_exchange(from, to, ALL, ALL);
-        let word = loop {
-            let word = self.0.load(ALL);
-            if word == 0 || owner(word) != me {
-                return;
-            }
-            if word & BUSY == 0 {
-                if change(word, word | BUSY).is_ok() {
-                    break word;
-                }
-            } else if change(word, word | AGAIN).is_ok() {
-                return;
-            }
-        };
-        loop {
-            if has_ended(word & CHILD) {
-                self.0.store(0, ALL);
-                return;
-            }
-            if change(word | BUSY, word).is_ok() {
-                return;
-            }
-            // The only other change of a busy slot: somebody has set `AGAIN`.
-            self.0.store(word | BUSY, ALL);
-        }
-    }
-}
-
-fn owner(word: u64) -> u64 {
-    (word >> OWNER_SHIFT) & CHILD
-}
-
-/// This process. May be called in a handler.
-fn me() -> u64 {
-    u64::from(std::process::id()) & CHILD
-}
+static HOMELESS: Children = Children::new();
 
 /// Has the child with this number reaped as soon as it ends. Nobody else may reap it.
 pub(super) fn enter(child: u32) {
     install();
-    let me = me();
-    let word = (me << OWNER_SHIFT) | (u64::from(child) & CHILD);
-    let mut block = &FIRST;
-    loop {
-        if let Some(slot) = block.slots.iter().find(|slot| slot.enter(me, word)) {
-            slot.ask(me, reap);
-            return;
-        }
-        block = block.next_or_new();
-    }
+    HOMELESS.enter(std::process::id(), child, reap);
 }
 
 /// Reaps what has ended. May be called in a handler.
 pub(super) fn reap_ended() {
-    let me = me();
-    let mut block = Some(&FIRST);
-    while let Some(current) = block {
-        for slot in &current.slots {
-            slot.ask(me, reap);
-        }
-        block = current.next();
-    }
+    HOMELESS.ask(std::process::id(), reap);
 }
 
 /// Reaps one child. True if there is nothing more to be done about it.
-fn reap(child: u64) -> bool {
+fn reap(child: u32) -> bool {
     // It fits: it came from the system. The registry of handlers restores the error number afterwards.
     zokio_driver::signals::reap(child as libc::pid_t)
 }
@@ -179,86 +39,4 @@ pub(super) fn install() {
         // The signal can always be handled. If it could not, each start of a process would reap.
         debug_assert!(action.is_ok());
     });
-}
-
-#[cfg(test)]
-#[allow(clippy::disallowed_methods)] // Askers are real threads.
-mod tests {
-    use super::*;
-    use std::sync::Arc;
-    use std::sync::atomic::AtomicUsize;
-
-    const ME: u64 = 77;
-
-    fn word(child: u64) -> u64 {
-        (ME << OWNER_SHIFT) | child
-    }
-
-    #[test]
-    fn a_slot_is_free_again_once_its_child_was_reaped() {
-        let slot = Slot(AtomicU64::new(0));
-        assert!(slot.enter(ME, word(5)));
-        assert!(!slot.enter(ME, word(6)));
-        slot.ask(ME, |child| {
-            assert_eq!(child, 5);
-            false
-        });
-        assert!(!slot.enter(ME, word(6)));
-        slot.ask(ME, |_| true);
-        assert!(slot.enter(ME, word(6)));
-    }
-
-    #[test]
-    fn a_slot_of_another_process_is_free_and_never_asked_about() {
-        let slot = Slot(AtomicU64::new(word(5) | BUSY));
-        slot.ask(ME + 1, |_| unreachable!("it is another's child"));
-        assert!(slot.enter(ME + 1, ((ME + 1) << OWNER_SHIFT) | 5));
-    }
-
-    #[test]
-    fn an_end_that_comes_while_somebody_asks_is_asked_about_again() {
-        let slot = Slot(AtomicU64::new(word(5)));
-        let mut answers = 0;
-        slot.ask(ME, |_| {
-            answers += 1;
-            if answers == 1 {
-                // The child ends after the answer was given; its signal interrupts the asker.
-                slot.ask(ME, |_| unreachable!("one at a time asks"));
-            }
-            answers == 2
-        });
-        assert_eq!(answers, 2);
-        assert!(slot.enter(ME, word(6)));
-    }
-
-    #[test]
-    fn a_child_is_reaped_once_whoever_asks() {
-        for _ in 0..500 {
-            let slot = Arc::new(Slot(AtomicU64::new(word(5))));
-            let reaped = Arc::new(AtomicUsize::new(0));
-            let has_ended = Arc::new(std::sync::atomic::AtomicBool::new(false));
-            let askers: Vec<_> = (0..3)
-                .map(|number| {
-                    let (slot, reaped, has_ended) =
-                        (slot.clone(), reaped.clone(), has_ended.clone());
-                    zokio_base::sync::thread::spawn(move || {
-                        if number == 0 {
-                            // The signal of the end: what comes before it is what the kernel knows.
-                            has_ended.store(true, Ordering::SeqCst);
-                        }
-                        slot.ask(ME, |_| {
-                            let answer = has_ended.load(Ordering::SeqCst);
-                            reaped.fetch_add(usize::from(answer), Ordering::SeqCst);
-                            answer
-                        });
-                    })
-                })
-                .collect();
-            for asker in askers {
-                asker.join().unwrap();
-            }
-            assert_eq!(reaped.load(Ordering::SeqCst), 1);
-            assert!(slot.enter(ME, word(6)));
-        }
-    }
 }
