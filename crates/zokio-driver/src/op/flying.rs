@@ -5,9 +5,10 @@
 //!
 //! Invariants:
 //!
-//! 1. The cell with the operation belongs to: the starter, until it is submitted; then the waiter,
-//!    for reading, until its last transition; then whoever that transition (or the finisher's) left
-//!    in charge of the outcome. The kernel meanwhile touches what the operation points at only.
+//! 1. The cell with the operation belongs to: the starter, until it is submitted; then to whoever the
+//!    waiter's last transition, or the finisher's, left in charge of the outcome. The kernel meanwhile
+//!    touches what the operation points at only. So what a dropped future has to know of the operation
+//!    is noted before: the driver may have given up on it, and its finisher be taking it out at that moment.
 //! 2. An operation that the driver gave up on ([`Outcome::Lost`] from a ring) is not freed before its
 //!    last completion, since the kernel may still write: it stays with its finisher, and the waiter,
 //!    which is told, never touches the cell.
@@ -52,6 +53,8 @@ pub(crate) struct Shared<O: Backends> {
     name: AtomicU64,
     /// Ends the wait of the thread that runs it, if it can be ended.
     bell: Option<Arc<Bell>>,
+    /// Whether a ring that has it is to cancel it when its future is dropped.
+    is_cancelled_with_future: bool,
     plane: Arc<Plane>,
 }
 
@@ -62,12 +65,15 @@ unsafe impl<O: Backends> Sync for Shared<O> {}
 unsafe impl<O: Backends> Send for Shared<O> {}
 
 impl<O: Backends> Shared<O> {
-    pub(crate) fn new(plane: Arc<Plane>, operation: Option<O>) -> Arc<Self> {
+    pub(crate) fn new(plane: Arc<Plane>, operation: O) -> Arc<Self> {
+        let is_cancelled_with_future =
+            O::KIND.row().cancel == Cancel::IfUnbounded && operation.is_unbounded();
         Arc::new(Self {
             flight: Flight::new(),
-            operation: UnsafeCell::new(operation),
+            operation: UnsafeCell::new(Some(operation)),
             name: AtomicU64::new(0),
             bell: None,
+            is_cancelled_with_future,
             plane,
         })
     }
@@ -79,6 +85,7 @@ impl<O: Backends> Shared<O> {
             operation: UnsafeCell::new(None),
             name: AtomicU64::new(0),
             bell,
+            is_cancelled_with_future: false,
             plane,
         })
     }
@@ -433,14 +440,6 @@ impl<O: Backends> Drop for Op<O> {
         let Some(shared) = self.shared.take() else {
             return;
         };
-        let cancels = self.worker.is_some()
-            && O::KIND.row().cancel == Cancel::IfUnbounded
-            && shared.operation.with(|cell| {
-                // SAFETY: until its last transition, below, the waiter may read (invariant 1).
-                unsafe { &*cell }
-                    .as_ref()
-                    .is_some_and(|operation| operation.is_unbounded())
-            });
         // SAFETY: this future is the one waiter, and this is its last call.
         match unsafe { shared.flight.transition_to_orphaned() } {
             AfterOrphan::Dispose(Some(outcome)) => {
@@ -457,11 +456,105 @@ impl<O: Backends> Drop for Op<O> {
                 if let Some(bell) = &shared.bell {
                     bell.ring();
                 }
-                if let (true, Some(worker)) = (cancels, self.worker) {
+                if let (true, Some(worker)) = (shared.is_cancelled_with_future, self.worker) {
                     let plane = shared.plane.clone();
                     plane.lane(worker).cancel(shared);
                 }
             }
         }
+    }
+}
+
+#[cfg(all(test, zokio_ring, not(zokio_model)))]
+#[allow(clippy::disallowed_methods)] // The driver is a thread.
+mod tests {
+    use super::super::{OnOffload, OnRing, Operation};
+    use super::*;
+    use crate::uring::IoMode;
+    use std::io;
+    use std::sync::atomic::AtomicUsize;
+    use zokio_base::park::Offload;
+    use zokio_base::sync::thread;
+
+    /// A read that counts how often it is asked what it is.
+    struct Asked(Arc<AtomicUsize>);
+
+    impl Operation for Asked {
+        type Output = ();
+        const KIND: Kind = Kind::Read;
+
+        fn fail(_error: io::Error) {}
+
+        fn orphan((): ()) {}
+
+        fn is_unbounded(&self) -> bool {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            true
+        }
+    }
+
+    // SAFETY: the entry names nothing.
+    unsafe impl OnRing for Asked {
+        fn entry(&mut self) -> io_uring::squeue::Entry {
+            io_uring::opcode::Nop::new().build()
+        }
+
+        fn finish(self, _result: i32) -> Finish<Self> {
+            Finish::Done(())
+        }
+    }
+
+    impl OnOffload for Asked {
+        fn run(self) {}
+    }
+
+    struct NoPool;
+
+    impl Offload for NoPool {
+        fn offload(&self, _job: Box<dyn FnOnce() + Send>) {}
+    }
+
+    fn plane() -> Arc<Plane> {
+        let unpark = Arc::new(|_| {});
+        Plane::new(1, IoMode::Epoll, Arc::new(NoPool), unpark, None).unwrap()
+    }
+
+    /// An operation that a ring has, and who finishes it.
+    fn submitted(asked: &Arc<AtomicUsize>) -> (Op<Asked>, Finisher) {
+        let shared = Shared::new(plane(), Asked(asked.clone()));
+        // SAFETY: once for this submission.
+        let finisher = unsafe { Finisher::new(shared.clone()) };
+        (Op::new(shared, Some(0)), finisher)
+    }
+
+    #[test]
+    fn a_dropped_future_does_not_look_at_what_others_may_be_taking() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let (op, finisher) = submitted(&asked);
+        let plane = finisher.share();
+        let before = asked.load(Ordering::Relaxed);
+        drop(op);
+        assert_eq!(asked.load(Ordering::Relaxed), before);
+        assert!(
+            Arc::strong_count(&plane) > 2,
+            "the lane is told to cancel it"
+        );
+        assert!(finisher.complete(0, 0).is_none());
+    }
+
+    /// As a keeper does it with what a shutdown has abandoned, while a program drops a file.
+    #[test]
+    fn an_operation_is_buried_while_its_future_is_dropped() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        for _ in 0..if cfg!(miri) { 10 } else { 500 } {
+            let (op, mut finisher) = submitted(&asked);
+            let keeper = thread::spawn(move || {
+                assert!(finisher.lose().is_none());
+                assert!(finisher.complete(0, 0).is_none());
+            });
+            drop(op);
+            keeper.join().unwrap();
+        }
+        assert_eq!(Arc::strong_count(&asked), 1, "all are gone");
     }
 }

@@ -103,7 +103,7 @@ impl Plane {
         let Some(worker) = self.lane_for(here) else {
             return self.start_offloaded(operation);
         };
-        let shared = Shared::new(self.clone(), Some(operation));
+        let shared = Shared::new(self.clone(), operation);
         if !backend::launch(self, worker, here.is_some(), &shared) {
             // The lane said so to the operation too, whose future goes to the pool from there.
             return Op::new(shared, None);
@@ -128,7 +128,7 @@ impl Plane {
             let Some(worker) = worker else {
                 return self.start_offloaded(operation);
             };
-            let shared = Shared::new(self.clone(), Some(operation));
+            let shared = Shared::new(self.clone(), operation);
             for_ring.push(shared.clone());
             Op::new(shared, Some(worker))
         };
