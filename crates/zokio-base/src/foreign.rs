@@ -182,9 +182,15 @@ impl<T> Contained<T> {
 impl<T> Drop for Contained<T> {
     #[inline]
     fn drop(&mut self) {
-        if needs_drop::<T>() {
+        /// Out of line: most drops are of options that hold nothing, in futures on hot paths, and the
+        /// landing pad of a `catch_unwind` keeps what surrounds it from being inlined.
+        #[inline(never)]
+        fn drop_contained<T>(value: &mut ManuallyDrop<T>) {
             // SAFETY: the value is there until now and is not used again.
-            let _ = contain(|| unsafe { ManuallyDrop::drop(&mut self.0) });
+            let _ = contain(|| unsafe { ManuallyDrop::drop(value) });
+        }
+        if needs_drop::<T>() {
+            drop_contained(&mut self.0);
         }
     }
 }
