@@ -23,12 +23,15 @@ pub const BUDGET: u8 = 128;
 /// was forced to yield.
 const REFUSED: u8 = u8::MAX;
 
+/// Stands for no budget at all: nothing is counted.
+const UNLIMITED: u8 = REFUSED - 1;
+
 /// Stands, with a count of refusals added, for a budget that is used up and has refused only operations
 /// with a foreign waker ([`refuse`]).
 const REFUSED_FOREIGN: u8 = 200;
 
-/// How many refusals in a row an executor inside of a poll gets before it gets a new budget. More than one,
-/// because one poll of such an executor may try several operations.
+/// How many refusals in a row an executor inside of a poll gets before it gets units of its own
+/// ([`GRANT`]). More than one, because one poll of such an executor may try several operations.
 const FOREIGN_REFUSALS_MAX: u8 = 4;
 
 /// Stands, with a count of units added, for a budget that is used up, but for as many operations with a
@@ -39,29 +42,27 @@ const GRANTED: u8 = BUDGET;
 const GRANT: u8 = 64;
 
 const _: () = assert!(GRANTED + GRANT < REFUSED_FOREIGN);
-const _: () = assert!(REFUSED_FOREIGN + FOREIGN_REFUSALS_MAX < REFUSED);
+const _: () = assert!(REFUSED_FOREIGN + FOREIGN_REFUSALS_MAX < UNLIMITED);
 
-/// What is left of a poll's budget.
+/// What is left of a poll's budget: units up to [`BUDGET`], or one of the constants above. One byte,
+/// because each operation reads it, writes it, and often writes it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget(Option<u8>);
+pub struct Budget(u8);
 
 impl Budget {
     /// A full budget.
     pub const fn initial() -> Self {
-        Self(Some(BUDGET))
+        Self(BUDGET)
     }
 
     /// No limit.
     pub const fn unlimited() -> Self {
-        Self(None)
+        Self(UNLIMITED)
     }
 
     /// Whether anything is left.
     pub const fn has_remaining(self) -> bool {
-        match self.0 {
-            None => true,
-            Some(units) => is_left(units),
-        }
+        self.0 == UNLIMITED || is_left(self.0)
     }
 }
 
@@ -157,6 +158,7 @@ impl RestoreOnPending {
 }
 
 impl Drop for RestoreOnPending {
+    #[inline]
     fn drop(&mut self) {
         // An unlimited budget has nothing to restore; it also marks progress.
         let before = self.before.get();
@@ -185,9 +187,9 @@ impl Drop for RestoreOnPending {
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
     let before = context::budget();
     let after = match before.0 {
-        None => before,
-        Some(units) if is_left(units) => Budget(Some(units - 1)),
-        Some(units) => ready!(poll_used_up(units, cx)),
+        units if is_left(units) => Budget(units - 1),
+        UNLIMITED => before,
+        units => ready!(poll_used_up(units, cx)),
     };
     context::set_budget(after);
     Poll::Ready(RestoreOnPending {
@@ -203,7 +205,7 @@ fn poll_used_up(units: u8, cx: &Context<'_>) -> Poll<Budget> {
         // The last one leads back to where refusals are counted.
         ..REFUSED_FOREIGN if units > GRANTED && !context::returns_to_loop(cx.waker()) => {
             let left = units - 1;
-            Poll::Ready(Budget(Some(if left == GRANTED { REFUSED } else { left })))
+            Poll::Ready(Budget(if left == GRANTED { REFUSED } else { left }))
         }
         _ => {
             refuse(units, cx);
@@ -225,11 +227,11 @@ fn refuse(units: u8, cx: &Context<'_>) {
         units => units.saturating_sub(REFUSED_FOREIGN) + 1,
     };
     context::set_budget(if context::returns_to_loop(cx.waker()) {
-        Budget(Some(REFUSED))
+        Budget(REFUSED)
     } else if refusals < FOREIGN_REFUSALS_MAX {
-        Budget(Some(REFUSED_FOREIGN + refusals))
+        Budget(REFUSED_FOREIGN + refusals)
     } else {
-        Budget(Some(GRANTED + GRANT))
+        Budget(GRANTED + GRANT)
     });
     if units == 0 {
         // A thread that is being torn down has no runtime to tell.
