@@ -342,13 +342,35 @@ pub(crate) fn returns_to_loop(waker: &Waker) -> bool {
 /// keep events waiting. Outside of a worker's loop it is woken at once, and so is a waker that is neither
 /// a task's nor the root future's: the loop may not go on before it is woken.
 pub fn defer(waker: &Waker) {
+    if !crate::waker::is_of_task(waker) {
+        return defer_other(waker);
+    }
+    let held_back = CONTEXT.try_with(|context| {
+        let mut deferred = context.deferred.borrow_mut();
+        let Some(list) = deferred.as_mut() else {
+            return false;
+        };
+        // One task may yield several times in one poll; once is enough.
+        if !list.last().is_some_and(|last| last.will_wake(waker)) {
+            // To clone a task's waker runs no foreign code, so the list may stay borrowed.
+            list.push(waker.clone());
+        }
+        true
+    });
+    if held_back != Ok(true) {
+        foreign::wake_by_ref(waker);
+    }
+}
+
+/// [`defer`] for a waker that is not a task's: its code may be foreign.
+#[cold]
+fn defer_other(waker: &Waker) {
     if !returns_to_loop(waker) {
         return foreign::wake_by_ref(waker);
     }
     let is_new = CONTEXT.try_with(|context| {
         let deferred = context.deferred.borrow();
         let list = deferred.as_ref()?;
-        // One task may yield several times in one poll; once is enough.
         Some(!list.last().is_some_and(|last| last.will_wake(waker)))
     });
     match is_new {
