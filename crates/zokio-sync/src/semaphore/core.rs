@@ -381,33 +381,43 @@ pub(crate) struct Acquire<'a> {
 impl Future for Acquire<'_> {
     type Output = Result<(), Closed>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: nothing is moved out of the pinned future.
         let this = unsafe { self.get_unchecked_mut() };
-        let result = match this.stage {
-            Stage::Fresh => match this.semaphore.try_acquire(this.count) {
-                Ok(()) => Ok(()),
-                Err(TryError::Closed) => Err(Closed),
-                Err(TryError::NoPermits) => ready!(this.enqueue(cx)),
-            },
-            Stage::Queued => ready!(this.poll_queued(cx)),
-            Stage::Held => Ok(()),
-            Stage::Done => panic!("`Acquire` polled after it was ready"),
-        };
-        if this.stage == Stage::Fresh && result.is_ok() {
-            this.stage = Stage::Held;
+        if this.stage != Stage::Fresh || this.semaphore.try_acquire(this.count).is_err() {
+            return this.poll_slowly(cx);
         }
+        this.stage = Stage::Held;
         // Only now: a task without budget keeps its place among those who ask.
         ready!(coop::poll_proceed(cx)).made_progress();
-        if this.stage == Stage::Queued && result.is_err() {
-            this.semaphore.release(this.holds());
-        }
         this.stage = Stage::Done;
-        Poll::Ready(result)
+        Poll::Ready(Ok(()))
     }
 }
 
 impl Acquire<'_> {
+    /// A poll that does not find its permits free at once.
+    fn poll_slowly(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        let result = match self.stage {
+            Stage::Fresh if self.semaphore.is_closed() => Err(Closed),
+            Stage::Fresh => ready!(self.enqueue(cx)),
+            Stage::Queued => ready!(self.poll_queued(cx)),
+            Stage::Held => Ok(()),
+            Stage::Done => panic!("`Acquire` polled after it was ready"),
+        };
+        if self.stage == Stage::Fresh && result.is_ok() {
+            self.stage = Stage::Held;
+        }
+        // As above.
+        ready!(coop::poll_proceed(cx)).made_progress();
+        if self.stage == Stage::Queued && result.is_err() {
+            self.semaphore.release(self.holds());
+        }
+        self.stage = Stage::Done;
+        Poll::Ready(result)
+    }
+
     /// Takes what permits there are and queues up for the rest.
     #[cold]
     fn enqueue(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
@@ -487,20 +497,8 @@ impl Acquire<'_> {
         Some(Err(Closed))
     }
 
-    /// How many permits a waiter that has left the queue holds.
-    fn holds(&self) -> usize {
-        // Relaxed: the caller has seen the last store already, or holds the lock.
-        self.count - (self.waiter.missing.load(Ordering::Relaxed) & !REFUSED)
-    }
-}
-
-impl Drop for Acquire<'_> {
-    fn drop(&mut self) {
-        match self.stage {
-            Stage::Fresh | Stage::Done => return,
-            Stage::Held => return self.semaphore.release(self.count),
-            Stage::Queued => {}
-        }
+    /// Leaves the queue, if that is still to be done, and gives back what the waiter got.
+    fn leave(&mut self) {
         let semaphore = self.semaphore;
         let mut queue = semaphore.queue.lock();
         // SAFETY: the node is ours, alive, and in this queue or in none.
@@ -515,6 +513,23 @@ impl Drop for Acquire<'_> {
         if holds > 0 {
             // Whoever is first now may be content with what we leave.
             semaphore.serve(holds, queue);
+        }
+    }
+
+    /// How many permits a waiter that has left the queue holds.
+    fn holds(&self) -> usize {
+        // Relaxed: the caller has seen the last store already, or holds the lock.
+        self.count - (self.waiter.missing.load(Ordering::Relaxed) & !REFUSED)
+    }
+}
+
+impl Drop for Acquire<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        match self.stage {
+            Stage::Fresh | Stage::Done => {}
+            Stage::Held => self.semaphore.release(self.count),
+            Stage::Queued => self.leave(),
         }
     }
 }
