@@ -74,6 +74,14 @@ impl Clock {
         self.state().now()
     }
 
+    /// What the clock shows, if no clock of the process was ever paused. A caller that has an answer
+    /// knows for one load that the clock runs, and asks neither of the two questions of a clock that
+    /// may stand.
+    #[inline]
+    pub fn never_paused_now(&self) -> Option<Instant> {
+        (!ANY_PAUSED.load(Ordering::Relaxed)).then(Instant::now)
+    }
+
     /// Stops the clock. Returns false if it stood already.
     pub fn pause(&self) -> bool {
         ANY_PAUSED.store(true, Ordering::Relaxed);

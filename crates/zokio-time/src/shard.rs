@@ -95,16 +95,17 @@ impl TimeSource {
     /// When a timer with this deadline fires. Later than the deadline by less than a millisecond
     /// if the clock is paused, never earlier.
     pub(crate) fn when(&self, deadline: Instant) -> u64 {
-        let since = deadline.into_std().saturating_duration_since(self.base);
-        // What the wheel cannot count does not come: more than 500 years.
-        let Some(when) = exact_nanos(since) else {
-            return NEVER;
-        };
-        if self.clock.is_paused() {
-            self.round_up(when)
-        } else {
-            when
+        match self.exact(deadline) {
+            when if when != NEVER && self.clock.is_paused() => self.round_up(when),
+            when => when,
         }
+    }
+
+    /// The deadline in nanoseconds from the base; [`NEVER`] for what the wheel cannot count: more than
+    /// 500 years.
+    fn exact(&self, deadline: Instant) -> u64 {
+        let since = deadline.into_std().saturating_duration_since(self.base);
+        exact_nanos(since).unwrap_or(NEVER)
     }
 
     /// When a timer with this deadline fires that is armed now; none if it is due already.
@@ -114,31 +115,49 @@ impl TimeSource {
     /// [`DueAtOnce::PassedByFloor`] a deadline that has only just passed waits as well, because a short sleep
     /// is past its deadline by the time of its first poll. A paused clock has no floor: it rounds
     /// up to whole milliseconds, which costs no time.
-    #[inline]
     pub(crate) fn upcoming(&self, deadline: Instant, due: DueAtOnce) -> Option<u64> {
+        let Some(now) = self.clock.never_paused_now() else {
+            return self.upcoming_of_any_clock(deadline, due);
+        };
+        self.upcoming_running(deadline, now, due)
+    }
+
+    /// [`upcoming`](Self::upcoming) for a clock that may be paused.
+    #[cold]
+    fn upcoming_of_any_clock(&self, deadline: Instant, due: DueAtOnce) -> Option<u64> {
         let now = self.clock.now();
         if self.clock.is_paused() {
             let when = self.when(deadline);
             return (when > self.nanos(now)).then_some(when);
         }
-        let ahead = deadline.into_std().saturating_duration_since(now);
-        if ahead >= self.floor && !ahead.is_zero() {
-            // The same answer as above without the rounding, for less: `now` is not converted.
-            return Some(self.when(deadline));
-        }
-        self.upcoming_soon(deadline, ahead, now, due)
+        self.upcoming_running(deadline, now, due)
     }
 
-    /// [`upcoming`](Self::upcoming) for a deadline that is nearer than the floor, or has passed.
+    /// [`upcoming`](Self::upcoming) for a clock that runs and shows `now`.
+    #[inline]
+    fn upcoming_running(
+        &self,
+        deadline: Instant,
+        now: std::time::Instant,
+        due: DueAtOnce,
+    ) -> Option<u64> {
+        // A sum and a comparison cost a third of the difference between two instants.
+        let soonest = now.checked_add(self.floor);
+        if soonest.is_some_and(|soonest| deadline.into_std() > soonest) {
+            return Some(self.exact(deadline));
+        }
+        self.upcoming_soon(deadline, now, due)
+    }
+
+    /// [`upcoming`](Self::upcoming) for a deadline that is no further away than the floor, or has passed.
     #[cold]
     fn upcoming_soon(
         &self,
         deadline: Instant,
-        ahead: Duration,
         now: std::time::Instant,
         due: DueAtOnce,
     ) -> Option<u64> {
-        if ahead.is_zero() {
+        if deadline.into_std() <= now {
             let late = now.saturating_duration_since(deadline.into_std());
             if due == DueAtOnce::Passed || late >= self.floor {
                 return None;
@@ -299,7 +318,13 @@ impl Shard {
             return Err(Closed);
         }
         let key = inner.wheel.insert(when, waker);
-        let overslept = self.publish(&inner, when);
+        // Invariant 1: an insertion moves the wheel's answer to its own deadline, or not at all.
+        // Relaxed, both: see `publish`.
+        if when < self.next.load(Ordering::Relaxed) {
+            self.next.store(when, Ordering::Relaxed);
+        }
+        debug_assert_eq!(self.next(), inner.next());
+        let overslept = self.is_overslept(when);
         drop(inner);
         if overslept {
             self.unpark();
@@ -343,7 +368,8 @@ impl Shard {
         let strands = when > inner.last;
         let waker = inner.wheel.get_mut(key).filter(|_| strands);
         let waker = waker.map(|it| std::mem::replace(it, KeptWaker::of(Waker::noop())));
-        let overslept = self.publish(&inner, when);
+        self.publish(&inner);
+        let overslept = self.is_overslept(when);
         drop(inner);
         if let Some(waker) = waker {
             // The entry has moved past the end.
@@ -358,15 +384,19 @@ impl Shard {
     pub(crate) fn cancel(&self, key: Key) -> Option<KeptWaker> {
         let mut inner = self.inner.lock();
         let waker = inner.wheel.remove(key);
-        self.publish(&inner, NEVER);
+        self.publish(&inner);
         waker
     }
 
-    /// Restores invariant 1. Returns whether the worker waits for longer than until `when`.
-    fn publish(&self, inner: &Inner, when: u64) -> bool {
+    /// Restores invariant 1.
+    fn publish(&self, inner: &Inner) {
         // Relaxed: the lock orders the writers, and a worker that reads an old value looks again,
         // under the lock, before it waits.
         self.next.store(inner.next(), Ordering::Relaxed);
+    }
+
+    /// Whether the worker waits for longer than until `when`. Called with the lock held (step I3).
+    fn is_overslept(&self, when: u64) -> bool {
         // Relaxed: written under this lock, or by the worker when it stops waiting; reading the
         // value of before that is harmless.
         when < self.waiting.load(Ordering::Relaxed)
@@ -391,7 +421,7 @@ impl Shard {
         let mut inner = self.inner.lock();
         let next = inner.wheel.next_exact();
         let next = inner.within(next);
-        self.publish(&inner, NEVER);
+        self.publish(&inner);
         next
     }
 
@@ -445,7 +475,7 @@ impl Shard {
                 batch = std::mem::take(&mut inner.batch);
             }
             more = inner.wheel.expire(now, &mut batch, BATCH_LEN);
-            self.publish(&inner, NEVER);
+            self.publish(&inner);
             drop(inner);
             fired_count += batch.len();
             for waker in batch.drain(..) {
@@ -464,7 +494,7 @@ impl Shard {
         let mut inner = self.inner.lock();
         let last = if inner.is_closing { 0 } else { last };
         let wakers = inner.strand(last);
-        self.publish(&inner, NEVER);
+        self.publish(&inner);
         drop(inner);
         for waker in wakers {
             sink.wake(waker.into_inner());

@@ -94,7 +94,9 @@ impl Pair {
 
     fn insert(&mut self, when: u64) {
         let name = self.keys.len() as u32;
+        let before = self.wheel.next();
         self.keys.push(self.wheel.insert(when, name));
+        assert_eq!(self.wheel.next(), before.min(when));
         self.whens.push(when);
         self.naive.insert(when, name);
     }

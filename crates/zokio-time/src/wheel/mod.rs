@@ -106,16 +106,19 @@ impl<T> Wheel<T> {
         self.nodes.len()
     }
 
-    /// Adds `value`, due at `when`.
+    /// Adds `value`, due at `when`. [`next`](Self::next) is then `when` or as before, whichever comes
+    /// first.
     pub(crate) fn insert(&mut self, when: u64, value: T) -> Key {
+        // The node comes into the slab with its links set, and is not looked up again.
+        let (place, previous) = self.find_place(when);
         let key = self.nodes.insert(Node {
             when,
-            previous: NIL,
+            previous,
             next: NIL,
-            place: Place::NOWHERE,
+            place,
             value,
         });
-        self.link(key.index(), when);
+        self.append(place, previous, key.index(), when);
         key
     }
 
@@ -250,28 +253,40 @@ impl<T> Wheel<T> {
     }
 
     fn link(&mut self, index: u32, when: u64) {
+        let (place, previous) = self.find_place(when);
+        let node = self.node(index);
+        node.when = when;
+        node.previous = previous;
+        node.next = NIL;
+        node.place = place;
+        self.append(place, previous, index, when);
+    }
+
+    /// Where a node with this deadline is to stand, and behind which node.
+    fn find_place(&self, when: u64) -> (Place, u32) {
         if when == NEVER {
-            let node = self.node(index);
-            node.when = when;
-            return;
+            return (Place::NOWHERE, NIL);
         }
         let place = self.place(when);
+        (place, self.slot(place).tail)
+    }
+
+    /// Makes a node the last of its slot, after [`find_place`](Self::find_place).
+    fn append(&mut self, place: Place, previous: u32, index: u32, when: u64) {
+        if place == Place::NOWHERE {
+            return;
+        }
         self.occupied |= 1 << place.level();
         let level = &mut self.levels[place.level()];
         level.occupied |= 1 << place.slot();
         let slot = &mut level.slots[place.slot()];
         slot.min = slot.min.min(when);
-        let tail = std::mem::replace(&mut slot.tail, index);
-        if tail == NIL {
+        slot.tail = index;
+        if previous == NIL {
             slot.head = index;
         } else {
-            self.node(tail).next = index;
+            self.node(previous).next = index;
         }
-        let node = self.node(index);
-        node.when = when;
-        node.previous = tail;
-        node.next = NIL;
-        node.place = place;
     }
 
     fn unlink(&mut self, index: u32) {
