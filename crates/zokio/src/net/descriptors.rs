@@ -5,6 +5,9 @@
 /// Descriptors and conversions from the standard library's type.
 macro_rules! socket_conversions {
     ($type:ident, $std:ty) => {
+        socket_conversions!($type, $std, descriptors);
+    };
+    ($type:ident, $std:ty, $descriptors:ident) => {
         impl TryFrom<$std> for $type {
             type Error = std::io::Error;
 
@@ -14,7 +17,7 @@ macro_rules! socket_conversions {
             }
         }
 
-        descriptors!($type);
+        $descriptors!($type);
     };
 }
 
@@ -45,6 +48,43 @@ macro_rules! descriptors {
         #[cfg(windows)]
         impl std::os::windows::io::AsSocket for $type {
             fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+                std::os::windows::io::AsSocket::as_socket(&*self.io)
+            }
+        }
+    };
+}
+
+/// As `descriptors`, of a type with a method `note_lent`: what a descriptor is used for is not known.
+macro_rules! noted_descriptors {
+    ($type:ident) => {
+        #[cfg(unix)]
+        impl std::os::fd::AsRawFd for $type {
+            fn as_raw_fd(&self) -> std::os::fd::RawFd {
+                self.note_lent();
+                std::os::fd::AsRawFd::as_raw_fd(&*self.io)
+            }
+        }
+
+        #[cfg(unix)]
+        impl std::os::fd::AsFd for $type {
+            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+                self.note_lent();
+                std::os::fd::AsFd::as_fd(&*self.io)
+            }
+        }
+
+        #[cfg(windows)]
+        impl std::os::windows::io::AsRawSocket for $type {
+            fn as_raw_socket(&self) -> std::os::windows::io::RawSocket {
+                self.note_lent();
+                std::os::windows::io::AsRawSocket::as_raw_socket(&*self.io)
+            }
+        }
+
+        #[cfg(windows)]
+        impl std::os::windows::io::AsSocket for $type {
+            fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+                self.note_lent();
                 std::os::windows::io::AsSocket::as_socket(&*self.io)
             }
         }

@@ -147,7 +147,7 @@ macro_rules! stream_try_methods {
         pub fn try_read(&self, buf: &mut [u8]) -> std::io::Result<usize> {
             use std::io::Read;
             self.io
-                .try_io(zokio_io::Interest::READABLE, || (&*self.io).read(buf))
+                .try_io(zokio_io::Interest::READABLE, || self.socket().read(buf))
         }
 
         /// As [`try_read`](Self::try_read), into several buffers, one after the other.
@@ -160,7 +160,8 @@ macro_rules! stream_try_methods {
         ) -> std::io::Result<usize> {
             use std::io::Read;
             self.io.try_io(zokio_io::Interest::READABLE, || {
-                (&*self.io).read_vectored(crate::io_driver::scattered(bufs))
+                self.socket()
+                    .read_vectored(crate::io_driver::scattered(bufs))
             })
         }
 
@@ -183,7 +184,7 @@ macro_rules! stream_try_methods {
         pub fn try_write(&self, buf: &[u8]) -> std::io::Result<usize> {
             use std::io::Write;
             self.io
-                .try_io(zokio_io::Interest::WRITABLE, || (&*self.io).write(buf))
+                .try_io(zokio_io::Interest::WRITABLE, || self.socket().write(buf))
         }
 
         /// As [`try_write`](Self::try_write), from several buffers, one after the other.
@@ -193,7 +194,8 @@ macro_rules! stream_try_methods {
         pub fn try_write_vectored(&self, bufs: &[std::io::IoSlice<'_>]) -> std::io::Result<usize> {
             use std::io::Write;
             self.io.try_io(zokio_io::Interest::WRITABLE, || {
-                (&*self.io).write_vectored(crate::io_driver::gathered(bufs))
+                self.socket()
+                    .write_vectored(crate::io_driver::gathered(bufs))
             })
         }
     };
@@ -276,6 +278,12 @@ macro_rules! stream_traits {
 /// What the traits of a stream stand on, by shared reference, so that halves can use it too.
 macro_rules! stream_shared_methods {
     ($mio:ident) => {
+        /// The system's stream.
+        #[inline]
+        fn socket(&self) -> &mio::net::$mio {
+            &self.io
+        }
+
         /// The driver that the stream is tied to.
         pub(crate) fn driver_handle(&self) -> &zokio_driver::DriverHandle {
             self.io.driver()
@@ -285,7 +293,9 @@ macro_rules! stream_shared_methods {
         #[inline]
         fn recv(&self, buf: &mut [std::mem::MaybeUninit<u8>]) -> std::io::Result<usize> {
             // Through `try_io` of mio's type, which re-arms its events where that is needed.
-            mio::net::$mio::try_io(&self.io, || socket2::SockRef::from(&*self.io).recv(buf))
+            mio::net::$mio::try_io(self.socket(), || {
+                socket2::SockRef::from(self.socket()).recv(buf)
+            })
         }
 
         #[inline]
@@ -304,7 +314,8 @@ macro_rules! stream_shared_methods {
             buf: &[u8],
         ) -> std::task::Poll<std::io::Result<usize>> {
             use std::io::Write;
-            self.io.poll_write(cx, buf.len(), || (&*self.io).write(buf))
+            self.io
+                .poll_write(cx, buf.len(), || self.socket().write(buf))
         }
 
         #[inline]
@@ -315,7 +326,7 @@ macro_rules! stream_shared_methods {
         ) -> std::task::Poll<std::io::Result<usize>> {
             let bufs = crate::io_driver::gathered(bufs);
             self.io.poll_write(cx, crate::io_driver::total(bufs), || {
-                std::io::Write::write_vectored(&mut &*self.io, bufs)
+                std::io::Write::write_vectored(&mut self.socket(), bufs)
             })
         }
 

@@ -9,6 +9,7 @@ mod outside;
 mod sockets;
 mod tcp_copy;
 mod tcp_halves;
+mod tcp_linger;
 mod tcp_listener;
 mod tcp_socket;
 mod tcp_stream;

@@ -120,5 +120,5 @@ impl Accepting {
 
 fn stream_of(listener: &TcpListener, fd: OwnedFd) -> io::Result<TcpStream> {
     let stream = mio::net::TcpStream::from_std(fd.into());
-    TcpStream::accepted(stream, listener.driver_handle())
+    listener.stream_of(stream)
 }

@@ -9,6 +9,7 @@ use std::fmt;
 use std::io;
 use std::net::{self, SocketAddr};
 use std::task::{Context, Poll};
+use zokio_base::sync::atomic::{AtomicBool, Ordering};
 use zokio_driver::{Direction, Interest as DriverInterest};
 use zokio_io::Interest;
 
@@ -29,6 +30,10 @@ use zokio_io::Interest;
 /// ```
 pub struct TcpListener {
     io: IoSource<mio::net::TcpListener>,
+    /// Its connections may linger: its descriptor was somebody else's, or was lent. Relaxed everywhere: who
+    /// lends it and sets the option has done the former before the latter, and a connection that is accepted
+    /// meanwhile may have the option or not.
+    may_linger: AtomicBool,
 }
 
 impl TcpListener {
@@ -55,7 +60,10 @@ impl TcpListener {
     #[track_caller]
     pub(crate) fn new(listener: mio::net::TcpListener) -> io::Result<TcpListener> {
         let io = IoSource::new(listener, DriverInterest::READABLE)?;
-        Ok(TcpListener { io })
+        Ok(TcpListener {
+            io,
+            may_linger: AtomicBool::new(false),
+        })
     }
 
     /// Takes the next connection: its stream and the address of the peer.
@@ -82,7 +90,23 @@ impl TcpListener {
         &self,
         (stream, peer): (mio::net::TcpStream, SocketAddr),
     ) -> io::Result<(TcpStream, SocketAddr)> {
-        Ok((TcpStream::accepted(stream, self.io.driver())?, peer))
+        Ok((self.stream_of(stream)?, peer))
+    }
+
+    /// A connection that the system has accepted here.
+    pub(crate) fn stream_of(&self, stream: mio::net::TcpStream) -> io::Result<TcpStream> {
+        let stream = TcpStream::accepted(stream, self.io.driver())?;
+        // Relaxed: see the field.
+        if self.may_linger.load(Ordering::Relaxed) {
+            stream.note_lent();
+        }
+        Ok(stream)
+    }
+
+    /// Takes note that connections may inherit that they linger.
+    pub(super) fn note_lent(&self) {
+        // Relaxed: see the field.
+        self.may_linger.store(true, Ordering::Relaxed);
     }
 
     /// Polls for a connection. Of several tasks that poll, the last is woken.
@@ -106,7 +130,9 @@ impl TcpListener {
     #[track_caller]
     pub fn from_std(listener: net::TcpListener) -> io::Result<TcpListener> {
         assert_nonblocking(&listener)?;
-        TcpListener::new(mio::net::TcpListener::from_std(listener))
+        let listener = TcpListener::new(mio::net::TcpListener::from_std(listener))?;
+        listener.note_lent();
+        Ok(listener)
     }
 
     /// Gives the listener away, as one of the standard library, still in non-blocking mode.
@@ -148,4 +174,4 @@ impl fmt::Debug for TcpListener {
     }
 }
 
-socket_conversions!(TcpListener, net::TcpListener);
+socket_conversions!(TcpListener, net::TcpListener, noted_descriptors);

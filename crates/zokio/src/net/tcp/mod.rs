@@ -1,5 +1,6 @@
 //! TCP: listeners, streams, halves of streams, and sockets before they are either.
 
+mod closing;
 mod listener;
 mod socket;
 mod split;

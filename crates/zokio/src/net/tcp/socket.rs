@@ -104,7 +104,9 @@ impl TcpSocket {
             Err(error) => return Err(refused_to_begin(error)),
         }
         let stream = mio::net::TcpStream::from_std(self.inner.into());
-        TcpStream::finish_connect(stream).await
+        let stream = TcpStream::finish_connect(stream).await?;
+        stream.note_lent();
+        Ok(stream)
     }
 
     /// Listens, with room for `backlog` connections that nobody has accepted yet.
@@ -117,7 +119,9 @@ impl TcpSocket {
     pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
         self.inner
             .listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-        TcpListener::new(mio::net::TcpListener::from_std(self.inner.into()))
+        let listener = TcpListener::new(mio::net::TcpListener::from_std(self.inner.into()))?;
+        listener.note_lent();
+        Ok(listener)
     }
 
     /// The local address.
@@ -241,7 +245,10 @@ impl TcpSocket {
         self.inner.linger()
     }
 
-    /// Sets how long closing waits for data that was not sent (`SO_LINGER`).
+    /// Sets how long closing waits for data that was not sent (`SO_LINGER`). The connections that a listener
+    /// accepts have its setting.
+    ///
+    /// What becomes of a stream that is dropped: see [`TcpStream::set_linger`].
     ///
     /// # Errors
     /// What the system says.

@@ -1,5 +1,6 @@
 //! [`TcpStream`]: one connection.
 
+use super::closing::Closing;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::io_driver::{IoSource, Moved, STREAM};
 use crate::net::ToSocketAddrs;
@@ -34,7 +35,7 @@ use zokio_task::coop;
 /// # Ok(()) }
 /// ```
 pub struct TcpStream {
-    io: IoSource<mio::net::TcpStream>,
+    io: IoSource<Closing>,
 }
 
 /// The error of a connection that the system would not begin. Some systems say `WouldBlock` if they
@@ -96,7 +97,7 @@ impl TcpStream {
 
     #[track_caller]
     pub(crate) fn new(stream: mio::net::TcpStream) -> io::Result<TcpStream> {
-        let io = IoSource::new(stream, STREAM)?;
+        let io = IoSource::new(Closing::new(stream), STREAM)?;
         Ok(TcpStream { io })
     }
 
@@ -106,7 +107,7 @@ impl TcpStream {
         stream: mio::net::TcpStream,
         driver: &DriverHandle,
     ) -> io::Result<TcpStream> {
-        let io = IoSource::with_driver(stream, STREAM, driver.clone())?;
+        let io = IoSource::with_driver(Closing::new(stream), STREAM, driver.clone())?;
         Ok(TcpStream {
             io: io.assuming(Ready::READABLE | Ready::WRITABLE),
         })
@@ -123,7 +124,9 @@ impl TcpStream {
     #[track_caller]
     pub fn from_std(stream: net::TcpStream) -> io::Result<TcpStream> {
         assert_nonblocking(&stream)?;
-        TcpStream::new(mio::net::TcpStream::from_std(stream))
+        let stream = TcpStream::new(mio::net::TcpStream::from_std(stream))?;
+        stream.note_lent();
+        Ok(stream)
     }
 
     /// Gives the stream away, as one of the standard library, still in non-blocking mode.
@@ -131,7 +134,7 @@ impl TcpStream {
     /// # Errors
     /// What the system says.
     pub fn into_std(self) -> io::Result<net::TcpStream> {
-        Ok(self.io.into_inner()?.into())
+        Ok(self.io.into_inner()?.into_inner().into())
     }
 
     /// The address of this side.
@@ -182,7 +185,7 @@ impl TcpStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<usize>> {
         self.io.poll_recv(cx, buf, |buf| {
-            let look = || SockRef::from(&*self.io).peek(buf);
+            let look = || SockRef::from(self.socket()).peek(buf);
             let seen = mio::net::TcpStream::try_io(&self.io, look)?;
             Ok((seen, seen))
         })
@@ -202,6 +205,12 @@ impl TcpStream {
     #[inline]
     fn recv_moved(&self, buf: &mut [MaybeUninit<u8>]) -> io::Result<Moved> {
         self.recv(buf).map(Moved::from)
+    }
+
+    /// Takes note that the stream may linger from now on: it was told to, or its descriptor was somebody
+    /// else's who may have done so, or still may.
+    pub(super) fn note_lent(&self) {
+        self.io.close_with(self.io.driver());
     }
 
     /// Waits for a reset of the connection, or for the system to give it up.
@@ -239,7 +248,7 @@ impl TcpStream {
     /// What the system says.
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
     pub fn quickack(&self) -> io::Result<bool> {
-        SockRef::from(&*self.io).tcp_quickack()
+        SockRef::from(self.socket()).tcp_quickack()
     }
 
     /// Sets whether received data is acknowledged at once (`TCP_QUICKACK`). The system may turn it
@@ -249,7 +258,7 @@ impl TcpStream {
     /// What the system says.
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
     pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
-        SockRef::from(&*self.io).set_tcp_quickack(quickack)
+        SockRef::from(self.socket()).set_tcp_quickack(quickack)
     }
 
     /// How long closing waits for data that was not sent (`SO_LINGER`), if it does.
@@ -257,16 +266,21 @@ impl TcpStream {
     /// # Errors
     /// What the system says.
     pub fn linger(&self) -> io::Result<Option<Duration>> {
-        SockRef::from(&*self.io).linger()
+        SockRef::from(self.socket()).linger()
     }
 
     /// Sets how long closing waits for data that was not sent (`SO_LINGER`).
+    ///
+    /// A stream that is dropped does not keep its thread waiting: a thread of the runtime's blocking pool
+    /// closes it, for which the end of the runtime waits. Once the pool has shut down, the thread that drops the
+    /// stream waits. A stream that was given away with [`into_std`](Self::into_std) is its owner's to close.
     ///
     /// # Errors
     /// What the system says.
     #[deprecated = "`SO_LINGER` causes the socket to block the thread on drop"]
     pub fn set_linger(&self, dur: Option<Duration>) -> io::Result<()> {
-        SockRef::from(&*self.io).set_linger(dur)
+        self.note_lent();
+        SockRef::from(self.socket()).set_linger(dur)
     }
 
     /// Has closing discard data that was not sent, and reset the connection (`SO_LINGER` of zero).
@@ -274,7 +288,7 @@ impl TcpStream {
     /// # Errors
     /// What the system says.
     pub fn set_zero_linger(&self) -> io::Result<()> {
-        SockRef::from(&*self.io).set_linger(Some(Duration::ZERO))
+        SockRef::from(self.socket()).set_linger(Some(Duration::ZERO))
     }
 
     /// The time to live of the packets it sends.
@@ -307,4 +321,4 @@ impl fmt::Debug for TcpStream {
 }
 
 stream_traits!(TcpStream, |stream| stream);
-socket_conversions!(TcpStream, net::TcpStream);
+socket_conversions!(TcpStream, net::TcpStream, noted_descriptors);
