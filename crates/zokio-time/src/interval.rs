@@ -148,7 +148,7 @@ impl Interval {
     /// nobody is woken until it is called again.
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
         let unit = ready!(coop::poll_proceed(cx));
-        ready!(self.timer.poll(cx, DUE));
+        ready!(self.timer.poll_due(cx, DUE));
         unit.made_progress();
         let due = self.timer.deadline();
         let now = self.timer.now();
@@ -157,7 +157,7 @@ impl Interval {
         } else {
             due.later(self.period)
         };
-        self.timer.reset(next, DUE);
+        self.timer.go_on(next);
         Poll::Ready(due)
     }
 

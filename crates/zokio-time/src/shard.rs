@@ -167,6 +167,11 @@ impl TimeSource {
         Some(self.nanos(now).saturating_add(floor))
     }
 
+    /// Whether a timer with this deadline fires by now, floor or not.
+    pub(crate) fn is_due(&self, deadline: Instant) -> bool {
+        self.when(deadline) <= self.now()
+    }
+
     /// Whether the deadline has come, floor or not.
     pub(crate) fn has_come(&self, deadline: Instant) -> bool {
         deadline.into_std() <= self.clock.now()
@@ -214,9 +219,9 @@ pub(crate) enum DueAtOnce {
     PassedByFloor,
 }
 
-/// The runtime has ended: nothing can be inserted any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Closed;
+/// The runtime has ended: nothing can be inserted any more. The waker comes back.
+#[derive(Debug)]
+pub(crate) struct Closed(pub(crate) KeptWaker);
 
 /// What became of an entry.
 #[must_use]
@@ -312,10 +317,7 @@ impl Shard {
     pub(crate) fn insert(&self, when: u64, waker: KeptWaker) -> Result<Key, Closed> {
         let mut inner = self.inner.lock();
         if when > inner.last {
-            drop(inner);
-            // Dropped here, without the lock (crate invariant 2).
-            drop(waker);
-            return Err(Closed);
+            return Err(Closed(waker));
         }
         let key = inner.wheel.insert(when, waker);
         // Invariant 1: an insertion moves the wheel's answer to its own deadline, or not at all.

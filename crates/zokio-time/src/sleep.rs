@@ -105,16 +105,17 @@ impl Sleep {
         self.timer.deadline()
     }
 
-    /// Whether the timer has fired. False for one that was never polled since it was made or reset, and
-    /// for one whose runtime ended before the deadline.
+    /// Whether the timer has fired. False for one that was neither polled nor reset, and for one whose
+    /// runtime ended before the deadline.
     pub fn is_elapsed(&self) -> bool {
         self.timer.is_elapsed()
     }
 
     /// Sets another deadline, without making a new timer.
     ///
-    /// May be called before and after the future is done. A task that waits for the future is
-    /// woken at the new deadline.
+    /// May be called before and after the future is done. The task that polled the future last is woken at
+    /// the new deadline, whether it polls again before or not. (One that was woken by the former deadline,
+    /// and has not polled since, has to poll.)
     ///
     /// # Examples
     /// ```

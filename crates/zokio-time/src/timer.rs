@@ -1,9 +1,15 @@
 //! [`Timer`]: what [`Sleep`](crate::Sleep) and [`Interval`](crate::Interval) have in common.
 //!
-//! Life of a timer: `Idle` (made or reset; nothing is in any wheel), `Armed` (polled; an entry waits in
-//! the shard's wheel), `Done` (was seen to be due). An armed timer whose key finds nothing has fired.
-//! One whose runtime has ended never fires, and its next poll panics unless the deadline has come
-//! anyway (invariant 2 of `shard`): nobody is told that a time has passed that has not.
+//! Life of a timer: `Fresh` (nothing is in any wheel), `Armed` (polled; an entry waits in the shard's
+//! wheel), `Done` (was seen to be due). An armed timer whose key finds nothing has fired. One whose
+//! runtime has ended never fires, and its next poll panics unless the deadline has come anyway (invariant 2
+//! of `shard`): nobody is told that a time has passed that has not.
+//!
+//! A reset arms the timer where there is somebody to wake. A task may poll a timer, find it due, set it
+//! anew and wait for it without another poll. So a poll that is ready leaves its waker here, and the
+//! reset puts that one into the wheel. Where there is none (nobody has polled the timer since it fired)
+//! the timer is `Reset`, and nobody waits for it. Rejected: to put an entry without a waker into the wheel
+//! there, as a worker would have to wake for it.
 //!
 //! Moving a timer moves its deadline and its key; the entry stays where it is, so nothing here
 //! needs to be pinned.
@@ -12,18 +18,21 @@ use crate::error;
 use crate::handle;
 use crate::instant::Instant;
 use crate::shard::{Closed, DueAtOnce, Entry, Shard};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use zokio_base::foreign::KeptWaker;
 use zokio_base::pad::CachePadded;
 use zokio_base::slab::Key;
 use zokio_base::sync::Arc;
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum State {
-    Idle,
+    Fresh,
+    /// Set anew, and nobody waits for it: the clock says whether it has elapsed.
+    Reset,
     Armed(Key),
-    Done,
+    /// With the waker of the poll that was ready.
+    Done(Option<KeptWaker>),
 }
 
 #[derive(Debug)]
@@ -40,7 +49,7 @@ impl Timer {
         Self {
             shard: handle::with_current(|timers| timers.shard_here().clone()),
             deadline,
-            state: State::Idle,
+            state: State::Fresh,
         }
     }
 
@@ -52,7 +61,7 @@ impl Timer {
         Self {
             shard,
             deadline: now.later(duration),
-            state: State::Idle,
+            state: State::Fresh,
         }
     }
 
@@ -67,34 +76,64 @@ impl Timer {
 
     pub(crate) fn is_elapsed(&self) -> bool {
         match self.state {
-            State::Idle => false,
+            State::Fresh => false,
+            State::Reset => self.shard.source.is_due(self.deadline),
             State::Armed(key) => !self.shard.is_waiting(key),
-            State::Done => true,
+            State::Done(_) => true,
         }
     }
 
-    /// Sets another deadline. An entry that waits is moved with its waker, so that whoever polled
-    /// last is woken at the new time.
+    /// Sets another deadline, at which whoever polled last is woken.
     pub(crate) fn reset(&mut self, deadline: Instant, due: DueAtOnce) {
         self.deadline = deadline;
-        let State::Armed(key) = self.state else {
-            self.state = State::Idle;
-            return;
+        if let State::Armed(key) = self.state {
+            return self.move_entry(key, due);
+        }
+        self.state = match std::mem::replace(&mut self.state, State::Reset) {
+            State::Done(Some(waker)) => self.arm(waker, due),
+            _ => State::Reset,
         };
-        match self.shard.source.upcoming(deadline, due) {
+    }
+
+    /// What becomes of a timer whose last poll, with `waker`, was ready.
+    fn arm(&self, waker: KeptWaker, due: DueAtOnce) -> State {
+        let Some(when) = self.shard.source.upcoming(self.deadline, due) else {
+            // Due already: fire it here.
+            waker.wake();
+            return State::Done(None);
+        };
+        match self.shard.insert(when, waker) {
+            Ok(key) => State::Armed(key),
+            // Whoever waits learns of the end by the poll that this brings about.
+            Err(Closed(waker)) => {
+                waker.wake();
+                State::Reset
+            }
+        }
+    }
+
+    /// An entry that waits is moved with its waker.
+    fn move_entry(&mut self, key: Key, due: DueAtOnce) {
+        match self.shard.source.upcoming(self.deadline, due) {
             // Due already: fire it here.
             None => {
-                self.state = State::Done;
+                self.state = State::Done(None);
                 if let Some(waker) = self.shard.cancel(key) {
                     waker.wake();
                 }
             }
             Some(when) => {
                 if !self.shard.reset(key, when) {
-                    self.state = State::Idle;
+                    self.state = State::Reset;
                 }
             }
         }
+    }
+
+    /// A timer that has come due goes on to `deadline`, from the next poll on: until then it wakes nobody.
+    pub(crate) fn go_on(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+        self.state = State::Fresh;
     }
 
     /// Waits until the deadline has come. `due` says whether one that has only just passed waits for
@@ -103,8 +142,18 @@ impl Timer {
     /// # Panics
     /// If the runtime has ended and the deadline has not come.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, due: DueAtOnce) -> Poll<()> {
+        ready!(self.poll_due(cx, due));
+        match &self.state {
+            State::Done(Some(waker)) if waker.will_wake(cx.waker()) => {}
+            _ => self.state = State::Done(Some(KeptWaker::of(cx.waker()))),
+        }
+        Poll::Ready(())
+    }
+
+    /// As [`poll`](Self::poll), for a caller that goes on to the next deadline at once: no waker is kept.
+    pub(crate) fn poll_due(&mut self, cx: &mut Context<'_>, due: DueAtOnce) -> Poll<()> {
         match self.state {
-            State::Done => return Poll::Ready(()),
+            State::Done(_) => {}
             State::Armed(key) => match self.shard.update(key, cx.waker()) {
                 Entry::Waiting => return Poll::Pending,
                 Entry::Gone => {}
@@ -113,7 +162,7 @@ impl Timer {
                     let _ = self.shard.cancel(key);
                 }
             },
-            State::Idle => {
+            State::Fresh | State::Reset => {
                 if let Some(when) = self.shard.source.upcoming(self.deadline, due) {
                     match self.shard.insert(when, KeptWaker::of(cx.waker())) {
                         Ok(key) => {
@@ -121,12 +170,14 @@ impl Timer {
                             return Poll::Pending;
                         }
                         // The floor may lie in the future although the deadline does not.
-                        Err(Closed) => self.expect_come(),
+                        Err(Closed(waker)) => {
+                            drop(waker);
+                            self.expect_come();
+                        }
                     }
                 }
             }
         }
-        self.state = State::Done;
         Poll::Ready(())
     }
 
