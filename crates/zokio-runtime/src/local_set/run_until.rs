@@ -35,7 +35,7 @@ impl<'a, F> RunUntil<'a, F> {
     }
 }
 
-/// A host of the set, until it is dropped.
+/// A host of the set, until it is dropped or ready.
 struct Hosting<'a> {
     shared: &'a Shared,
     host: HostId,
@@ -71,7 +71,9 @@ impl<F: Future> Future for RunUntil<'_, F> {
             .get_or_insert_with(|| Hosting::new(&context.shared));
         context.shared.arrive(hosting.host, cx.waker());
         if let Poll::Ready(output) = this.future.poll(cx) {
-            // Tasks that are ready now are for the next host (see `Hosting`).
+            // Tasks that are ready now are for another host. Not only when this future is dropped: it may be
+            // kept for long.
+            *this.hosting = None;
             return Poll::Ready(output);
         }
         if context.tick() {

@@ -14,8 +14,8 @@
 //! wakers, under one lock; (R2) wakes them.
 //! Who wakes a task on the owner's thread while no host runs: (L1) adds it to the local queue; (L2) if
 //! that was empty, takes the hosts' wakers and wakes them.
-//! A host that is dropped: (D1) takes its waker out; (D2) if the local queue is not empty, wakes the
-//! other hosts.
+//! A host that is dropped, or whose future is ready: (D1) takes its waker out; (D2) if the local queue is
+//! not empty, wakes the other hosts.
 //!
 //! No wake is lost: if a task is ready and there are hosts, one of them runs or will be polled.
 //! The inbox: it was empty after the last H1 of any host, so the first to fill it since woke all hosts

@@ -281,6 +281,26 @@ fn a_host_that_ends_leaves_its_work_to_the_others() {
 // ---- Dropping ----
 
 #[test]
+fn a_host_that_is_ready_leaves_its_work_to_the_others_also_if_it_is_kept() {
+    let set = LocalSet::new();
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(count.clone());
+    let mut cx = Context::from_waker(&waker);
+    let (sender, receiver) = oneshot::channel();
+    let mut waits = pin!(set.run_until(receiver));
+    assert!(waits.as_mut().poll(&mut cx).is_pending());
+    let mut ends = pin!(set.run_until(async {
+        drop(spawn_local(async { sender.send(7).unwrap() }));
+    }));
+    let mut nobody = Context::from_waker(Waker::noop());
+    assert!(ends.as_mut().poll(&mut nobody).is_ready());
+    // The task is ready, and `ends` will not run it.
+    assert_eq!(count.get(), 1);
+    assert!(waits.as_mut().poll(&mut cx).is_pending());
+    assert_eq!(waits.as_mut().poll(&mut cx), Poll::Ready(Ok(7)));
+}
+
+#[test]
 fn the_drop_cancels_tasks_inside_of_the_set() {
     let dropped = Rc::new(RefCell::new(Vec::new()));
     struct OnDrop(Rc<RefCell<Vec<bool>>>);
