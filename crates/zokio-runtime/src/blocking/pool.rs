@@ -258,16 +258,22 @@ impl Pool {
     /// All threads are busy: leaves a job of the runtime's own to the reserve.
     fn reserve(self: &Arc<Self>, job: Job) -> Result<(), Refused> {
         let duties = self.reserve.push(job);
+        let mut unserved = Vec::new();
         if duties.starts_thread && !self.start_reserved() {
-            self.reserve.not_started();
+            unserved = self.reserve.not_started();
         }
-        if !duties.passes_token || self.pass_token() {
-            return Ok(());
+        if duties.passes_token && !self.pass_token() {
+            // The shutdown was faster, or there is no thread: what nobody will run comes back.
+            unserved.extend(self.reserve.token_refused());
         }
-        // The shutdown was faster, or there is no thread: what nobody will run comes back.
-        let mut unserved = self.reserve.token_refused().into_iter();
-        let own = unserved.next();
-        unserved.for_each(cancel);
+        let mut own = None;
+        for waiting in unserved {
+            if waiting.ticket == duties.ticket {
+                own = Some(waiting.job);
+            } else {
+                cancel(waiting.job);
+            }
+        }
         match own {
             None => Ok(()),
             Some(job) => Err(Refused::Closed(job)),
@@ -583,8 +589,13 @@ pub(crate) enum Refused {
 fn cancel(job: Job) {
     match job {
         Job::Task(task, _hold, _) => task.shutdown(),
-        // Jobs that wait are cancelled on their own.
-        Job::Token(_) => {}
+        // Nobody will find the jobs that it stands for, unless a thread of the reserve does.
+        Job::Token(pool) => {
+            if let Some(pool) = pool.upgrade() {
+                let unserved = pool.reserve.token_refused().into_iter();
+                unserved.for_each(|waiting| cancel(waiting.job));
+            }
+        }
         // What it owns cleans up in its own drop.
         Job::Promised(run, _) | Job::Worker(run) => drop(run),
     }
