@@ -74,7 +74,7 @@ pub(crate) struct Tenure {
     word: AtomicU64,
     /// Written by takers under the seat's lock, and by the holder when it gives the core away.
     stolen: AtomicBool,
-    /// The holder gave the core away on purpose and does not want it back yet. Holder only.
+    /// The holder gave the core away on purpose and does not want it back (yet). Holder only.
     away: AtomicBool,
     /// The task that is polled, for reports. Written by the holder only.
     task: AtomicU64,
@@ -216,8 +216,10 @@ impl Tenure {
         held
     }
 
-    /// The core is in other hands, or about to be: every section has to ask from now on.
+    /// The thread runs its worker no more: the core is in other hands, or about to be, and no section that
+    /// this thread opens from now on gets it, nor claims a free seat, which nobody would give back.
     pub(crate) fn leave(&self) {
+        self.set_away(true);
         // Relaxed: the word is our own.
         let word = self.word.load(Ordering::Relaxed);
         // H5. Release pairs with T3. Adding two tells it from the poll that has ended.

@@ -92,3 +92,19 @@ fn a_visit_leaves_the_core_where_it_is() {
     assert!(!tenure.stolen.load(Ordering::Relaxed));
     assert!(tenure.end_poll(&seat));
 }
+
+/// Whoever has lost the core for good must not get hold of the seat of a later holder.
+#[test]
+fn a_tenure_that_has_ended_claims_no_seat() {
+    let seat = Seat::new();
+    let (first, second) = (Tenure::new(1), Tenure::new(2));
+    assert!(seat.claim(&first));
+    first.begin_poll(7, None);
+    assert!(seat.take(first.glimpse().word, || true).is_some());
+    assert!(seat.claim(&second));
+    assert!(!first.end_poll(&seat));
+    assert!(seat.give_away(&second));
+    // A wake, as the thread of the first ends.
+    assert!(first.section(&seat).is_none());
+    assert!(seat.is_free());
+}
