@@ -556,6 +556,7 @@ pub struct Saved {
     task: Option<Id>,
     budget: Budget,
     deferred: Option<Vec<Waker>>,
+    root: *const (),
 }
 
 impl Default for Saved {
@@ -568,6 +569,7 @@ impl Default for Saved {
             task: None,
             budget: Budget::unlimited(),
             deferred: None,
+            root: NO_ROOT,
         }
     }
 }
@@ -596,6 +598,7 @@ pub unsafe fn swap(saved: Saved) -> Saved {
         task: context.task.replace(saved.task),
         budget: context.budget.replace(saved.budget),
         deferred: std::mem::replace(&mut *context.deferred.borrow_mut(), saved.deferred),
+        root: context.root.replace(saved.root),
     })
 }
 
@@ -764,14 +767,18 @@ mod tests {
         // SAFETY: nobody follows the pointers, here and below.
         let guard = unsafe { enter_worker(here()) };
         let task = enter_task(Some(Id::next()));
+        let root = enter_root(Waker::noop());
         // SAFETY: as above.
         let saved = unsafe { swap(Saved::default()) };
         assert!(worker().is_none());
+        assert!(!returns_to_loop(Waker::noop()));
         assert!(super::task().is_none());
         // SAFETY: as above; the guard is alive.
         unsafe { swap(saved) };
         assert_eq!(worker(), Some(here()));
         assert!(super::task().is_some());
+        assert!(returns_to_loop(Waker::noop()));
+        drop(root);
         drop(task);
         drop(guard);
     }
