@@ -158,11 +158,15 @@ impl RestoreOnPending {
 }
 
 impl Drop for RestoreOnPending {
+    /// Gives the unit back, unless an operation inside of this one was refused since. The count of refusals
+    /// then stands in the unit's place, and it has to stay: an executor inside of the poll would otherwise try
+    /// again with the one unit for ever, and the inner operation be refused each time.
     #[inline]
     fn drop(&mut self) {
         // An unlimited budget has nothing to restore; it also marks progress.
         let before = self.before.get();
-        if before != Budget::unlimited() {
+        // All that stands for refusals, or for units that came after them, is more than what was there before.
+        if before != Budget::unlimited() && context::budget().0 <= before.0 {
             context::set_budget(before);
         }
     }
@@ -414,6 +418,40 @@ mod tests {
             for _ in 0..1_000 {
                 assert!(poll_proceed(&mut cx).is_ready());
             }
+        });
+    }
+
+    /// Another crate's executor in the poll of a task, with an operation inside of another one: whatever is
+    /// left of the budget, it gets through, and so does the next.
+    #[test]
+    fn operations_that_nest_get_through_under_an_executor_inside_of_a_poll() {
+        let mut cx = Context::from_waker(Waker::noop());
+        for spent in 0..=BUDGET + GRANT + FOREIGN_REFUSALS_MAX {
+            budget(|| {
+                for _ in 0..spent {
+                    let _ = poll_proceed(&mut cx).map(|unit| unit.made_progress());
+                }
+                for _ in 0..3 {
+                    let mut nested = std::pin::pin!(cooperative(cooperative(consume_budget())));
+                    let tries = 3 * FOREIGN_REFUSALS_MAX;
+                    let is_through = (0..tries).any(|_| nested.as_mut().poll(&mut cx).is_ready());
+                    assert!(is_through, "after {spent} units");
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_task_whose_inner_operation_was_refused_has_no_unit_left_in_this_poll() {
+        let _root = context::enter_root(Waker::noop());
+        let mut cx = Context::from_waker(Waker::noop());
+        budget(|| {
+            for _ in 1..BUDGET {
+                let _ = poll_proceed(&mut cx).map(|unit| unit.made_progress());
+            }
+            let mut nested = std::pin::pin!(cooperative(consume_budget()));
+            assert!(nested.as_mut().poll(&mut cx).is_pending());
+            assert!(!has_budget_remaining());
         });
     }
 
