@@ -45,6 +45,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use zokio_base::foreign;
 use zokio_base::park::WakeSink;
 use zokio_base::sync::Mutex;
 use zokio_base::sync::std_atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -244,7 +245,7 @@ impl Lane {
                 true
             }
             Err(Message::Submit(_, finisher)) => {
-                wake_all(finisher.refuse());
+                foreign::wake_all(finisher.refuse());
                 false
             }
             Err(Message::Cancel(_)) => false,
@@ -268,7 +269,7 @@ impl Lane {
             drop(mailbox);
             for message in messages {
                 if let Message::Submit(_, finisher) = message {
-                    wake_all(finisher.refuse());
+                    foreign::wake_all(finisher.refuse());
                 }
             }
             return;
@@ -324,7 +325,7 @@ impl Lane {
             return 0;
         }
         let (taken, wakers) = self.submit_all();
-        wake_all(wakers);
+        foreign::wake_all(wakers);
         taken
     }
 
@@ -444,9 +445,4 @@ impl Lane {
         self.is_unflushed.store(!has_entered, Ordering::Relaxed);
         has_entered
     }
-}
-
-/// Wakes, with no lock held.
-pub(super) fn wake_all(wakers: impl IntoIterator<Item = std::task::Waker>) {
-    zokio_base::foreign::wake_all(wakers);
 }

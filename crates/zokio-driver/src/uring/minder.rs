@@ -57,7 +57,7 @@ impl Lane {
                 self.wait(step);
                 step = (step * 2).min(STEP_MS_MAX);
             }
-            wakers.into_iter().for_each(foreign::wake);
+            foreign::wake_all(wakers);
         }
     }
 }
