@@ -184,12 +184,6 @@ impl Plane {
             .offload(Box::new(move || O::orphan(operation.run())));
     }
 
-    /// Runs `job` on a thread that may block.
-    #[cfg(zokio_ring)]
-    pub(crate) fn offload_job(&self, job: Box<dyn FnOnce() + Send>) {
-        self.offload.offload(job);
-    }
-
     fn may_use_ring<O: Backends>(&self, operation: &O) -> bool {
         match self.mode {
             IoMode::Epoll => return false,

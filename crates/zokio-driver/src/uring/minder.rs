@@ -128,7 +128,7 @@ pub(crate) fn mind(plane: &Arc<Plane>, worker: usize) {
     let Some(minding) = Minding::begin(Minded(plane.clone(), worker)) else {
         return;
     };
-    plane.offload_job(Box::new(move || {
+    plane.pool().offload(Box::new(move || {
         let has_promised = |it: &Minded| it.lane().has_promised() && !it.lane().is_closed();
         minding.run(|it| it.lane().mind(), has_promised);
     }));
