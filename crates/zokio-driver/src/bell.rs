@@ -22,10 +22,18 @@ mod system;
 #[path = "sys/bell_other.rs"]
 mod system;
 
-pub use system::Wait;
 #[cfg(unix)]
 pub use system::wait_writable;
 use system::{Rope, pull};
+
+/// The event of a descriptor that ends a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// There is something to read, or the end of the stream.
+    ToRead,
+    /// There is room to write, or nobody reads any more.
+    ToWrite,
+}
 
 /// What came of a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

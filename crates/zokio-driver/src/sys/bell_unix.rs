@@ -1,7 +1,7 @@
 //! Waiting in `poll(2)`, with a pair of sockets as the rope.
 #![allow(unsafe_code)]
 
-use super::{Bell, Waited};
+use super::{Bell, Wait, Waited};
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -11,15 +11,6 @@ pub(super) type Rope = UnixStream;
 
 /// How often the bell is looked at where there are no descriptors left for a rope.
 const LOOK_MS: i32 = 50;
-
-/// What is waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wait {
-    /// Something to read, or the end.
-    ToRead,
-    /// Room to write, or nobody who reads.
-    ToWrite,
-}
 
 /// How often a rope is pulled that the system does not move.
 const PULLS_MAX: u32 = 16;
