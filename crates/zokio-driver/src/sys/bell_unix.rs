@@ -1,9 +1,9 @@
 //! Waiting in `poll(2)`, with a pair of sockets as the rope.
-#![allow(unsafe_code)]
 
 use super::{Bell, Wait, Waited};
+use crate::sys::{self, poll_of};
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -82,25 +82,15 @@ pub fn wait_writable(fd: BorrowedFd<'_>) {
     poll(&mut [poll_of(fd.as_raw_fd(), libc::POLLOUT)], -1);
 }
 
-fn poll_of(fd: RawFd, events: i16) -> libc::pollfd {
-    libc::pollfd {
-        fd,
-        events,
-        revents: 0,
-    }
-}
-
 /// Whether one of `all` is ready within `limit_ms`, negative for "for ever". A signal ends a wait that has a
 /// limit.
 fn poll(all: &mut [libc::pollfd], limit_ms: i32) -> bool {
     loop {
-        // SAFETY: the elements are valid, and as many as is said.
-        let ready = unsafe { libc::poll(all.as_mut_ptr(), all.len() as libc::nfds_t, limit_ms) };
-        let interrupted =
-            ready < 0 && std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted;
-        if !(interrupted && limit_ms < 0) {
-            // What cannot be polled is tried.
-            return ready != 0;
+        match sys::poll(all, limit_ms) {
+            Ok(count) => return count > 0,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted && limit_ms < 0 => {}
+            // A descriptor that cannot be polled counts as ready: the caller tries it.
+            Err(_) => return true,
         }
     }
 }

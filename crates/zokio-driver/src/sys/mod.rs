@@ -6,6 +6,8 @@
 //! - `nest` and `take_out`: a set as a member of another one;
 //! - `split_timeout` and `wait_fine`: waits that are finer than the set's own;
 //! - `is_for_now`: whether an error says that the system lacks something for a while.
+//!
+//! On unix there is `poll` besides, for waits of single descriptors.
 
 #[cfg(unix)]
 mod unix;
@@ -15,6 +17,11 @@ pub use unix::SourceId;
 pub(crate) use unix::{
     RingFd, SetFd, deregister, is_for_now, nest, register, take_out, watch_ring,
 };
+
+#[cfg(unix)]
+mod poll;
+#[cfg(unix)]
+pub(crate) use poll::{poll, poll_of};
 
 #[cfg(not(unix))]
 mod other;

@@ -14,11 +14,11 @@
 //! Invariant: an operation has its slot until its last completion. A slot's operation keeps the plane
 //! and with it the ring (it has a reference), so that where no thread is to be had for the keeper, all
 //! of it stays allocated: a leak, and never a write to freed memory.
-#![allow(unsafe_code)]
 
 use super::lane::Lane;
 use crate::op::plane::Plane;
 use crate::op::table::{Cancel, Kind};
+use crate::sys::{poll, poll_of};
 use std::cell::Cell;
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -126,11 +126,6 @@ pub(crate) fn is_keeper() -> bool {
 
 /// Waits until `fd` is readable, for `limit_ms` at most. May return early.
 pub(super) fn wait_readable(fd: RawFd, limit_ms: i32) {
-    let mut poll = libc::pollfd {
-        fd,
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    // SAFETY: one valid element. A failure is an early return.
-    unsafe { libc::poll(&mut poll, 1, limit_ms) };
+    // A failure is an early return.
+    let _ = poll(&mut [poll_of(fd, libc::POLLIN)], limit_ms);
 }

@@ -13,6 +13,7 @@
 use crate::bell::{Bell, Wait, Waited};
 use crate::fd::set_nonblocking;
 use crate::op::{OpenHow, not_run};
+use crate::sys::{poll, poll_of};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
@@ -101,13 +102,8 @@ impl Scratch {
 
     /// Whether somebody has `pipe` open for writing, or had.
     fn sees_a_writer(&self, pipe: &File) -> io::Result<bool> {
-        let mut poll = libc::pollfd {
-            fd: pipe.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        // SAFETY: one valid element. A failure is "no".
-        if unsafe { libc::poll(&mut poll, 1, 0) } > 0 {
+        // A failure is "no": the caller looks again.
+        if poll(&mut [poll_of(pipe.as_raw_fd(), libc::POLLIN)], 0).is_ok_and(|ready| ready > 0) {
             return Ok(true);
         }
         let (from, to) = (pipe.as_raw_fd(), self.writer.as_raw_fd());
