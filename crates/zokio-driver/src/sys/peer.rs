@@ -4,7 +4,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// Who is at the other end.
+/// The process at the other end, and its owner.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer {
     /// The process, where the system tells.
@@ -15,12 +15,18 @@ pub struct Peer {
     pub gid: libc::gid_t,
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-/// Who the peer of a connected Unix-domain socket was when it connected.
+/// The process that had the other end of a connected Unix-domain socket when it was connected.
 ///
 /// # Errors
-/// What the system says.
+/// Those of `getsockopt` (`SO_PEERCRED`) on Linux, of `getpeerucred` on illumos and Solaris, and of
+/// `getpeereid` elsewhere: `NotConnected` if the socket has no peer. Linux has no error for that; it names
+/// no process, and -1 as the user and the group.
 pub fn of(socket: BorrowedFd<'_>) -> io::Result<Peer> {
+    ask(socket)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn ask(socket: BorrowedFd<'_>) -> io::Result<Peer> {
     let mut found = libc::ucred {
         pid: 0,
         uid: 0,
@@ -48,11 +54,7 @@ pub fn of(socket: BorrowedFd<'_>) -> io::Result<Peer> {
 }
 
 #[cfg(any(target_os = "illumos", target_os = "solaris"))]
-/// Who the peer of a connected Unix-domain socket was when it connected.
-///
-/// # Errors
-/// What the system says.
-pub fn of(socket: BorrowedFd<'_>) -> io::Result<Peer> {
+fn ask(socket: BorrowedFd<'_>) -> io::Result<Peer> {
     let mut found = std::ptr::null_mut();
     // SAFETY: the call makes a credential and writes its address to the live place.
     let result = unsafe { libc::getpeerucred(socket.as_raw_fd(), &raw mut found) };
@@ -83,11 +85,7 @@ pub fn of(socket: BorrowedFd<'_>) -> io::Result<Peer> {
     target_os = "illumos",
     target_os = "solaris"
 )))]
-/// Who the peer of a connected Unix-domain socket was when it connected.
-///
-/// # Errors
-/// What the system says.
-pub fn of(socket: BorrowedFd<'_>) -> io::Result<Peer> {
+fn ask(socket: BorrowedFd<'_>) -> io::Result<Peer> {
     let (mut uid, mut gid) = (0, 0);
     // SAFETY: both numbers are live and written to by the call only.
     let result = unsafe { libc::getpeereid(socket.as_raw_fd(), &raw mut uid, &raw mut gid) };

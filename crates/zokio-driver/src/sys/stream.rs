@@ -11,7 +11,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 /// else is there.
 ///
 /// # Errors
-/// What the system says.
+/// Those of `recvmsg`: `WouldBlock` if nothing is there yet, `ConnectionReset` if the peer closed its end
+/// with bytes unread, `NotConnected` if the socket has no peer.
 #[inline]
 pub fn recv_uninit(fd: BorrowedFd<'_>, buf: &mut [MaybeUninit<u8>]) -> io::Result<(usize, bool)> {
     let mut part = libc::iovec {
