@@ -17,7 +17,7 @@
 //!    operation as well.
 #![allow(unsafe_code)]
 
-use super::place::ask;
+use super::statx::{ask, place_in};
 use super::{Keeper, Place, Shape, Speculated};
 use crate::op::{At, OpPath, OpenFile, OpenHow};
 use std::fs::{File, Metadata};
@@ -298,7 +298,7 @@ pub fn file_len(file: &OpenFile) -> Speculated<Option<u64>> {
     let Some(answer) = ask(file.as_raw_fd(), libc::STATX_TYPE | libc::STATX_SIZE) else {
         return Speculated::NotNow;
     };
-    let place = Place::told_by(&answer);
+    let place = place_in(&answer);
     file.note_place(place);
     if place.keeper != Keeper::Local {
         return Speculated::NotNow;

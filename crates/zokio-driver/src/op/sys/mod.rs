@@ -10,7 +10,7 @@
 //! - `fifo`, on Linux only: opening a named pipe likewise;
 //! - `is_offset(at)`: whether a file can have such an offset at all;
 //! - `copy_range(from, to, len)`, on Linux only;
-//! - [`Place`]: what is behind a descriptor, told without asking whoever keeps the file system;
+//! - `statx::place_of(file)`: the [`Place`] of a file, found without asking the keeper of its file system;
 //! - [`now`]: what can be done at once without waiting for a disk; everything answers
 //!   [`Speculated::NotNow`] where the system has no such calls. They came with the ring and are
 //!   offered where it is.
@@ -29,12 +29,12 @@ mod imp;
 #[path = "windows.rs"]
 mod imp;
 
+mod place;
 #[cfg(zokio_ring)]
-#[path = "place.rs"]
-mod place;
+mod statx;
 #[cfg(not(zokio_ring))]
-#[path = "nowhere.rs"]
-mod place;
+#[path = "no_statx.rs"]
+mod statx;
 
 #[cfg(target_os = "linux")]
 pub(crate) mod fifo;
