@@ -1,12 +1,15 @@
 //! What every socket and pipe of this crate stands on: a source of events tied to the driver of
 //! the runtime it was made in.
 //!
-//! [`IoSource`] holds the system's object and its registration. What a program makes is watched by a
-//! readiness set from the start, and its operations wait for the set's word; a connection that was
-//! accepted is watched by the set of the worker that runs its task, once it has to wait. An eager
-//! runtime watches nothing before it has to wait, and tries every operation at once (see
-//! `zokio_driver::Registration`). Every operation takes one unit of the task's budget when it makes
-//! progress.
+//! [`IoSource`] holds the system's object and its registration. A readiness set begins to watch the object
+//! with its first operation, and it is the set of the worker that runs the operation. Some objects are
+//! watched from the start ([`IoSource::watched`], [`IoSource::attach`]): datagram sockets, Unix streams that
+//! are taken over with `from_std`, and the reading ends of pipes.
+//!
+//! The first operation waits for the set's word. On a connection that was accepted, or made as one end of a
+//! pair, it is tried at once, and the set begins to watch when an operation has to wait. An eager runtime does
+//! the same with every object (see `zokio_driver::Registration`). Every operation takes one unit of the task's
+//! budget when it makes progress.
 //!
 //! A short transfer of a stream says that the next one would block, which saves trying it. That is
 //! true of sets that are edge-triggered, and except where the system stops in front of something:
@@ -278,10 +281,9 @@ impl<E> IoSource<E> {
     /// that corrects an assumption: from here on a set watches the source. An eager runtime
     /// assumes things that upstream does not, and takes that back first.
     pub(crate) async fn state(&self, interest: Interest) -> io::Result<Ready> {
-        let interest = interest_of(interest);
-        self.registration.stop_assuming(interest, worker)?;
-        let event = self.registration.readiness(interest, worker).await?;
-        Ok(ready_of(event.ready()))
+        self.registration
+            .stop_assuming(interest_of(interest), worker)?;
+        self.ready(interest).await
     }
 
     /// Runs `operation` once, if the source is ready for `interest`.
