@@ -316,17 +316,12 @@ impl Engine {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         ready!(self.poll_settled(file, cx));
-        match self.failed.take() {
-            Some(Failed {
-                untold: Some(error),
-                rest,
-                done,
-            }) => {
-                let untold = None;
-                self.failed = Some(Failed { untold, rest, done });
-                Poll::Ready(Err(error))
+        match self.failed.as_mut().and_then(|failed| failed.untold.take()) {
+            Some(error) => Poll::Ready(Err(error)),
+            None => {
+                self.failed = None;
+                Poll::Ready(Ok(()))
             }
-            _ => Poll::Ready(Ok(())),
         }
     }
 
