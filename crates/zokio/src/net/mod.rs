@@ -12,6 +12,7 @@
 //! and wait only where that would block.
 
 mod addr;
+mod connecting;
 #[macro_use]
 mod descriptors;
 mod lookup_host;

@@ -10,9 +10,11 @@
 //!
 //! A pool that has shut down drops the job, and its stream with it: the caller closes, and waits.
 
+use crate::net::connecting::Connecting;
 use mio::net::TcpStream;
 use socket2::SockRef;
 use std::fmt;
+use std::io;
 use std::ops::Deref;
 use std::time::Duration;
 use zokio_base::sync::OnceLock;
@@ -51,6 +53,16 @@ impl Deref for Closing {
     #[inline]
     fn deref(&self) -> &TcpStream {
         self.stream.as_ref().expect("taken by nobody but an owner")
+    }
+}
+
+impl Connecting for Closing {
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        (**self).take_error()
+    }
+
+    fn has_peer(&self) -> bool {
+        self.peer_addr().is_ok()
     }
 }
 

@@ -5,18 +5,17 @@ use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::io_driver::{IoSource, Moved, STREAM};
 use crate::net::ToSocketAddrs;
 use crate::net::addr::{no_address, resolve};
+use crate::net::connecting::connected;
 use crate::net::nonblocking::assert_nonblocking;
 use socket2::SockRef;
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{self, SocketAddr};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use zokio_driver::{Direction, DriverHandle, Ready};
+use zokio_driver::{DriverHandle, Ready};
 use zokio_io::{Interest, ReadBuf};
-use zokio_task::coop;
 
 /// A TCP connection.
 ///
@@ -75,24 +74,8 @@ impl TcpStream {
 
     /// Waits until a connection that was begun is there.
     pub(crate) async fn finish_connect(stream: mio::net::TcpStream) -> io::Result<TcpStream> {
-        let mut stream = TcpStream::new(stream)?;
-        coop::consume_budget().await;
-        if stream.io.driver().is_eager() {
-            // Many a connection to this very host is there at once, which saves waiting for it.
-            if let Some(error) = stream.io.take_error()? {
-                return Err(error);
-            }
-            if stream.io.peer_addr().is_ok() {
-                // What was just made has room to send.
-                stream.io = stream.io.assuming(Ready::WRITABLE);
-                return Ok(stream);
-            }
-        }
-        poll_fn(|cx| stream.io.poll_ready(cx, Direction::Write)).await?;
-        match stream.io.take_error()? {
-            Some(error) => Err(error),
-            None => Ok(stream),
-        }
+        let io = connected(TcpStream::new(stream)?.io).await?;
+        Ok(TcpStream { io })
     }
 
     #[track_caller]

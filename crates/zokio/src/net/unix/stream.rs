@@ -4,18 +4,17 @@ use super::SocketAddr;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::ucred::{self, UCred};
 use crate::io_driver::{IoSource, Moved, STREAM, until_possible};
+use crate::net::connecting::connected;
 use crate::net::nonblocking::assert_nonblocking;
 use socket2::SockRef;
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::os::unix::net;
 use std::path::Path;
 use std::task::{Context, Poll};
-use zokio_driver::{Direction, DriverHandle, Ready};
-use zokio_task::coop;
+use zokio_driver::{DriverHandle, Ready};
 
 /// A connection between two Unix-domain sockets.
 ///
@@ -99,29 +98,7 @@ impl UnixStream {
 
     /// Waits until a connection that was begun is there.
     pub(super) async fn finish_connect(stream: mio::net::UnixStream) -> io::Result<UnixStream> {
-        let mut stream = UnixStream::new(stream)?;
-        coop::consume_budget().await;
-        if stream.io.driver().is_eager() {
-            if let Some(error) = stream.io.take_error()? {
-                return Err(error);
-            }
-            // Such a connection is nearly always there at once.
-            if stream.io.peer_addr().is_ok() {
-                // What was just made has room to send.
-                stream.io = stream.io.assuming(Ready::WRITABLE);
-                return Ok(stream);
-            }
-        }
-        poll_fn(|cx| stream.io.poll_ready(cx, Direction::Write)).await?;
-        match stream.io.take_error()? {
-            Some(error) => Err(error),
-            None => Ok(stream),
-        }
-    }
-
-    #[track_caller]
-    pub(super) fn new(stream: mio::net::UnixStream) -> io::Result<UnixStream> {
-        let io = IoSource::new(stream, STREAM)?;
+        let io = connected(IoSource::new(stream, STREAM)?).await?;
         Ok(UnixStream::of(io))
     }
 
