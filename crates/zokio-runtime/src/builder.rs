@@ -238,25 +238,6 @@ impl Builder {
         self
     }
 
-    /// How many threads there may be beside those of [`max_blocking_threads`](Self::max_blocking_threads), for
-    /// the runtime's own work: 4 unless it is set. They are started only while all others are busy, for
-    /// operations on files, look-ups of names and the standard streams, as far as these need a thread, and
-    /// end when nothing of this waits. With 0, such work waits behind the program's closures.
-    ///
-    /// # Examples
-    /// ```
-    /// let runtime = zokio_runtime::Builder::new_current_thread()
-    ///     .max_blocking_threads(1)
-    ///     .reserved_blocking_threads(1)
-    ///     .build()
-    ///     .unwrap();
-    /// assert_eq!(runtime.block_on(runtime.spawn_blocking(|| 42)).unwrap(), 42);
-    /// ```
-    pub fn reserved_blocking_threads(&mut self, count: usize) -> &mut Self {
-        self.reserved_blocking_threads = count;
-        self
-    }
-
     /// How long an idle thread of the pool waits for work before it ends: 10 seconds unless it is
     /// set.
     ///

@@ -1,5 +1,5 @@
-//! Settings that upstream does not have: how soon a sleep may end, and what the first operation on a
-//! socket does.
+//! Settings that upstream does not have: how soon a sleep may end, how many threads are reserved for the
+//! runtime's own work, and what the first operation on a socket does.
 
 use super::Builder;
 use std::time::Duration;
@@ -30,6 +30,25 @@ impl Builder {
     /// ```
     pub fn timer_floor(&mut self, floor: Duration) -> &mut Self {
         self.timer_floor = floor;
+        self
+    }
+
+    /// How many threads there may be beside those of [`max_blocking_threads`](Self::max_blocking_threads), for
+    /// the runtime's own work: 4 unless it is set. They are started only while all others are busy, for
+    /// operations on files, look-ups of names and the standard streams, as far as these need a thread, and
+    /// end when nothing of this waits. With 0, such work waits behind the program's closures.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = zokio_runtime::Builder::new_current_thread()
+    ///     .max_blocking_threads(1)
+    ///     .reserved_blocking_threads(1)
+    ///     .build()
+    ///     .unwrap();
+    /// assert_eq!(runtime.block_on(runtime.spawn_blocking(|| 42)).unwrap(), 42);
+    /// ```
+    pub fn reserved_blocking_threads(&mut self, count: usize) -> &mut Self {
+        self.reserved_blocking_threads = count;
         self
     }
 
