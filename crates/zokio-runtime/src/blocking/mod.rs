@@ -82,15 +82,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let inner = current::with(|services, _| current::downcast(services.clone()));
-    let (join, is_taken) = inner
-        .pool
-        .offer(&inner, func, SpawnMeta::new(), Whose::Users);
-    if is_taken {
-        Ok(join)
-    } else {
-        Err(zokio_driver::poll::shutdown_error())
-    }
+    taken(offer(func, Whose::Users))
 }
 
 /// As [`try_spawn_blocking`], for the runtime's own work, which ends soon: a few threads are reserved for it
@@ -107,13 +99,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let inner = current::with(|services, _| current::downcast(services.clone()));
-    let (join, is_taken) = inner.pool.offer(&inner, func, SpawnMeta::new(), Whose::Own);
-    if is_taken {
-        Ok(join)
-    } else {
-        Err(zokio_driver::poll::shutdown_error())
-    }
+    taken(offer(func, Whose::Own))
 }
 
 /// As [`try_spawn_own`]. A runtime that has shut down cancels the task.
@@ -126,11 +112,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let inner = current::with(|services, _| current::downcast(services.clone()));
-    inner
-        .pool
-        .offer(&inner, func, SpawnMeta::new(), Whose::Own)
-        .0
+    offer(func, Whose::Own).0
 }
 
 /// As [`try_spawn_blocking`], for a closure that waits for others: `wait` is ended when the runtime shuts
@@ -150,6 +132,26 @@ where
     let inner = current::with(|services, _| current::downcast(services.clone()));
     inner.pool.watch(wait);
     try_spawn_own(func)
+}
+
+/// Offers `func` to the pool of the current runtime; says too whether the pool took it.
+#[track_caller]
+fn offer<F, R>(func: F, whose: Whose) -> (JoinHandle<R>, bool)
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let inner = current::with(|services, _| current::downcast(services.clone()));
+    inner.pool.offer(&inner, func, SpawnMeta::new(), whose)
+}
+
+/// The handle of an offer that the pool took.
+fn taken<R>((join, is_taken): (JoinHandle<R>, bool)) -> io::Result<JoinHandle<R>> {
+    if is_taken {
+        Ok(join)
+    } else {
+        Err(zokio_driver::poll::shutdown_error())
+    }
 }
 
 /// A closure as the future of a task that is polled once.
