@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 /// The status flags of an open file (`F_GETFL`).
 ///
 /// # Errors
-/// What the system says.
+/// The errors of `fcntl` (`F_GETFL`). An open descriptor gives none.
 pub fn status_flags(fd: BorrowedFd<'_>) -> io::Result<libc::c_int> {
     // SAFETY: the descriptor is open while it is borrowed; the command reads flags only.
     let flags = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) };
@@ -22,7 +22,7 @@ pub fn status_flags(fd: BorrowedFd<'_>) -> io::Result<libc::c_int> {
 /// Sets whether operations on an open file block.
 ///
 /// # Errors
-/// What the system says.
+/// The errors of `fcntl` (`F_GETFL`, `F_SETFL`). An open descriptor gives none.
 pub fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> io::Result<()> {
     let before = status_flags(fd)?;
     let after = if nonblocking {
@@ -44,7 +44,7 @@ pub fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> io::Result<()> 
 /// Reads into memory that may be uninitialised. Returns how many bytes of it then are not.
 ///
 /// # Errors
-/// What the system says.
+/// The errors of `read`: `WouldBlock` if nothing is there, `Interrupted` if a signal came first.
 pub fn read_uninit(fd: BorrowedFd<'_>, buf: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     // Some systems refuse greater counts.
     let len = buf.len().min(libc::c_int::MAX as usize);
@@ -58,7 +58,9 @@ pub fn read_uninit(fd: BorrowedFd<'_>, buf: &mut [MaybeUninit<u8>]) -> io::Resul
 /// `pid` has to be a child that was not waited for yet: otherwise the number may be another's.
 ///
 /// # Errors
-/// What the system says: among others that there is no such call, or that it is forbidden here.
+/// The errors of `pidfd_open`: `Unsupported` if there is no such call, `PermissionDenied` if a filter
+/// forbids it, an error without a kind (`ESRCH`, `EMFILE`) if there is no such process or no descriptor is
+/// left.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
     use std::os::fd::FromRawFd;

@@ -144,7 +144,8 @@ impl Registration {
     /// Attaches the source now, if it is not attached yet.
     ///
     /// # Errors
-    /// What the system says to this source; or that the driver is gone.
+    /// The errors of registering the source: `PermissionDenied` if the system cannot watch it,
+    /// `StorageFull` if it watches no more; or that the driver is gone.
     pub fn attach(&self, worker: impl FnOnce(&DriverHandle) -> Option<usize>) -> io::Result<()> {
         self.attached(worker).map(|_| ())
     }
@@ -187,7 +188,7 @@ impl Registration {
     /// Takes `source` out of its set. The counterpart of [`attach_source`](Self::attach_source).
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of deregistering the source.
     #[cfg(not(unix))]
     pub fn detach_source<S: mio::event::Source>(&mut self, source: &mut S) -> io::Result<()> {
         self.detach_with(|registry| registry.deregister(source))
@@ -398,7 +399,7 @@ impl Registration {
     /// Takes the source out of its set. Dropping the registration does the same and ignores errors.
     ///
     /// # Errors
-    /// What the system says: for example that the descriptor is closed.
+    /// The errors of deregistering the source: for example that its descriptor is closed.
     pub fn deregister(&mut self) -> io::Result<()> {
         let source = &self.source;
         let Some(attached) = self.attached.take() else {

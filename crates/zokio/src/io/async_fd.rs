@@ -55,7 +55,9 @@ impl<T: AsRawFd> AsyncFd<T> {
     /// Ties an object to the current runtime, for reading and writing.
     ///
     /// # Errors
-    /// What the system says to this descriptor.
+    /// The errors of registering the descriptor with the system: `PermissionDenied` if it cannot be watched
+    /// (a file on a disk, for example), `AlreadyExists` if it is registered already; or that the runtime
+    /// has shut down.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
@@ -68,7 +70,9 @@ impl<T: AsRawFd> AsyncFd<T> {
     /// As `new`, for the interest that is given.
     ///
     /// # Errors
-    /// What the system says to this descriptor.
+    /// The errors of registering the descriptor with the system: `PermissionDenied` if it cannot be watched
+    /// (a file on a disk, for example), `AlreadyExists` if it is registered already; or that the runtime
+    /// has shut down.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
@@ -81,7 +85,9 @@ impl<T: AsRawFd> AsyncFd<T> {
     /// As `new`, but an error gives the object back.
     ///
     /// # Errors
-    /// What the system says to this descriptor.
+    /// The errors of registering the descriptor with the system: `PermissionDenied` if it cannot be watched
+    /// (a file on a disk, for example), `AlreadyExists` if it is registered already; or that the runtime
+    /// has shut down.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
@@ -94,7 +100,9 @@ impl<T: AsRawFd> AsyncFd<T> {
     /// As `with_interest`, but an error gives the object back.
     ///
     /// # Errors
-    /// What the system says to this descriptor.
+    /// The errors of registering the descriptor with the system: `PermissionDenied` if it cannot be watched
+    /// (a file on a disk, for example), `AlreadyExists` if it is registered already; or that the runtime
+    /// has shut down.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
@@ -114,7 +122,9 @@ impl<T: AsRawFd> AsyncFd<T> {
     /// `AsyncFd` is dropped or taken apart.
     ///
     /// # Errors
-    /// What the system says to this descriptor; the object comes back with the error.
+    /// The errors of registering the descriptor with the system: `PermissionDenied` if it cannot be watched
+    /// (a file on a disk, for example), `AlreadyExists` if it is registered already; or that the runtime
+    /// has shut down. The object comes back with the error.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.

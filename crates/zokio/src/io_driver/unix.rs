@@ -45,7 +45,7 @@ impl<E: AsRawFd> IoSource<E> {
     /// is free, so a later question might get no answer though there is room.
     ///
     /// # Errors
-    /// What the system says to such an object.
+    /// The errors of registering the object with the system's readiness set.
     pub(crate) fn watched(self) -> io::Result<Self> {
         if self.driver().is_eager() {
             return Ok(self.assuming(Ready::WRITABLE));

@@ -11,7 +11,8 @@ use std::net::SocketAddr;
 /// Meant for code that wants a few addresses of a name, not for resolving in bulk.
 ///
 /// # Errors
-/// What the resolver says; `InvalidInput` if the host is not well formed.
+/// The errors of the resolver (`getaddrinfo`), which have no kind of their own; `InvalidInput` if the
+/// host is not well formed.
 ///
 /// # Examples
 /// ```no_run

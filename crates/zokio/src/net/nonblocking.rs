@@ -6,7 +6,7 @@ use std::io;
 /// Panics, in debug builds, if `socket` is in blocking mode.
 ///
 /// # Errors
-/// What the system says to the question.
+/// The errors of `fcntl` (`F_GETFL`). An open socket gives none.
 #[cfg(unix)]
 #[track_caller]
 pub(crate) fn assert_nonblocking<S: std::os::fd::AsFd>(socket: &S) -> io::Result<()> {

@@ -127,7 +127,8 @@ macro_rules! stream_try_methods {
         /// Tries to read. `Ok(0)` says that the peer has closed its side, or that `buf` is empty.
         ///
         /// # Errors
-        /// `WouldBlock` if nothing is there; otherwise what the system says.
+        /// `WouldBlock` if nothing is there; otherwise the errors of the read: `ConnectionReset` if the
+        /// peer has broken the connection off.
         ///
         /// # Examples
         /// ```no_run
@@ -180,7 +181,8 @@ macro_rules! stream_try_methods {
         /// Tries to write, and returns how many bytes were.
         ///
         /// # Errors
-        /// `WouldBlock` if there is no room; otherwise what the system says.
+        /// `WouldBlock` if there is no room; otherwise the errors of the write: `BrokenPipe` or
+        /// `ConnectionReset` if the peer receives no more.
         pub fn try_write(&self, buf: &[u8]) -> std::io::Result<usize> {
             use std::io::Write;
             self.io
@@ -371,7 +373,8 @@ macro_rules! read_half_methods {
         /// Tries to read. `Ok(0)` says that the peer has closed its side, or that `buf` is empty.
         ///
         /// # Errors
-        /// `WouldBlock` if nothing is there; otherwise what the system says.
+        /// `WouldBlock` if nothing is there; otherwise the errors of the read: `ConnectionReset` if the
+        /// peer has broken the connection off.
         pub fn try_read(&self, buf: &mut [u8]) -> std::io::Result<usize> {
             self.stream().try_read(buf)
         }
@@ -430,7 +433,8 @@ macro_rules! write_half_methods {
         /// Tries to write, and returns how many bytes were.
         ///
         /// # Errors
-        /// `WouldBlock` if there is no room; otherwise what the system says.
+        /// `WouldBlock` if there is no room; otherwise the errors of the write: `BrokenPipe` or
+        /// `ConnectionReset` if the peer receives no more.
         pub fn try_write(&self, buf: &[u8]) -> std::io::Result<usize> {
             self.stream().try_write(buf)
         }
@@ -461,7 +465,7 @@ macro_rules! half_address_methods {
         /// The address of this side.
         ///
         /// # Errors
-        /// What the system says.
+        /// The errors of `getsockname`. An open socket gives none.
         pub fn local_addr(&self) -> std::io::Result<$address> {
             self.stream().local_addr()
         }
@@ -641,7 +645,7 @@ macro_rules! traffic_class_methods {
         /// The traffic class of the IPv6 packets that are sent (`IPV6_TCLASS`).
         ///
         /// # Errors
-        /// What the system says.
+        /// The errors of `getsockopt`: that a socket for IPv4 does not have the option.
         #[cfg(any(
             target_os = "android",
             target_os = "dragonfly",
@@ -660,7 +664,7 @@ macro_rules! traffic_class_methods {
         /// Sets the traffic class of the IPv6 packets that are sent (`IPV6_TCLASS`).
         ///
         /// # Errors
-        /// What the system says.
+        /// The errors of `setsockopt`: that a socket for IPv4 does not have the option.
         #[cfg(any(
             target_os = "android",
             target_os = "dragonfly",
@@ -679,7 +683,7 @@ macro_rules! traffic_class_methods {
         /// The type of service of the IPv4 packets that are sent (`IP_TOS`).
         ///
         /// # Errors
-        /// What the system says.
+        /// The errors of `getsockopt`. An open socket gives none.
         #[cfg(not(any(
             target_os = "fuchsia",
             target_os = "redox",
@@ -695,7 +699,7 @@ macro_rules! traffic_class_methods {
         /// As [`tos_v4`](Self::tos_v4).
         ///
         /// # Errors
-        /// What the system says.
+        /// The errors of `getsockopt`. An open socket gives none.
         #[deprecated(
             note = "`tos` related methods have been renamed `tos_v4` since they are IPv4-specific."
         )]
@@ -715,7 +719,7 @@ macro_rules! traffic_class_methods {
         /// Sets the type of service of the IPv4 packets that are sent (`IP_TOS`).
         ///
         /// # Errors
-        /// What the system says.
+        /// The errors of `setsockopt`. An open socket gives none.
         #[cfg(not(any(
             target_os = "fuchsia",
             target_os = "redox",
@@ -731,7 +735,7 @@ macro_rules! traffic_class_methods {
         /// As [`set_tos_v4`](Self::set_tos_v4).
         ///
         /// # Errors
-        /// What the system says.
+        /// The errors of `setsockopt`. An open socket gives none.
         #[deprecated(
             note = "`tos` related methods have been renamed `tos_v4` since they are IPv4-specific."
         )]
@@ -751,7 +755,7 @@ macro_rules! traffic_class_methods {
         /// The network interface that the socket is bound to (`SO_BINDTODEVICE`), if it is.
         ///
         /// # Errors
-        /// What the system says.
+        /// The errors of `getsockopt`. An open socket gives none.
         #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
         pub fn device(&self) -> std::io::Result<Option<Vec<u8>>> {
             socket2::SockRef::from(&self.$inner).device()
@@ -760,7 +764,8 @@ macro_rules! traffic_class_methods {
         /// Binds the socket to a network interface (`SO_BINDTODEVICE`), or unbinds it.
         ///
         /// # Errors
-        /// What the system says.
+        /// The errors of `setsockopt` (`SO_BINDTODEVICE`): `PermissionDenied` if the process may not, an
+        /// error without a kind (`ENODEV`) if there is no such interface.
         #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
         pub fn bind_device(&self, interface: Option<&[u8]>) -> std::io::Result<()> {
             socket2::SockRef::from(&self.$inner).bind_device(interface)
@@ -774,7 +779,9 @@ macro_rules! datagram_methods {
         /// Sends a datagram to the connected peer.
         ///
         /// # Errors
-        /// What the system says; or that the runtime has shut down.
+        /// The errors of `send`: `ConnectionRefused` if nobody receives at the peer's address,
+        /// `NotConnected` or an error without a kind (`EDESTADDRREQ`) if there is no peer, an error without
+        /// a kind (`EMSGSIZE`) if the datagram is too long; or that the runtime has shut down.
         ///
         /// # Cancel safety
         /// If the future is dropped before it completes, nothing was sent.
@@ -800,7 +807,7 @@ macro_rules! datagram_methods {
         /// Tries to send a datagram to the connected peer.
         ///
         /// # Errors
-        /// `WouldBlock` if there is no room; otherwise what the system says.
+        /// `WouldBlock` if there is no room; otherwise as [`send`](Self::send).
         pub fn try_send(&self, buf: &[u8]) -> std::io::Result<usize> {
             self.io
                 .try_io(zokio_io::Interest::WRITABLE, || self.io.send(buf))
@@ -809,7 +816,8 @@ macro_rules! datagram_methods {
         /// Receives a datagram. What does not fit is cut off.
         ///
         /// # Errors
-        /// What the system says; or that the runtime has shut down.
+        /// The errors of `recv`: `ConnectionRefused` if a datagram that was sent earlier found no receiver;
+        /// or that the runtime has shut down.
         ///
         /// # Cancel safety
         /// If the future is dropped before it completes, no datagram was taken.
@@ -836,7 +844,7 @@ macro_rules! datagram_methods {
         /// Tries to receive a datagram.
         ///
         /// # Errors
-        /// `WouldBlock` if none is there; otherwise what the system says.
+        /// `WouldBlock` if none is there; otherwise as [`recv`](Self::recv).
         pub fn try_recv(&self, buf: &mut [u8]) -> std::io::Result<usize> {
             self.io
                 .try_io(zokio_io::Interest::READABLE, || self.io.recv(buf))

@@ -62,7 +62,8 @@ impl UdpSocket {
     /// Takes over a socket of the standard library, which must be in non-blocking mode.
     ///
     /// # Errors
-    /// What the system says.
+    /// If the runtime has shut down; and the errors of registering the socket with the system, for example
+    /// `StorageFull` if it watches no more.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O. In debug builds, if it is in blocking mode
@@ -76,7 +77,7 @@ impl UdpSocket {
     /// Gives the socket away, as one of the standard library, still in non-blocking mode.
     ///
     /// # Errors
-    /// What the system says.
+    /// If the system cannot deregister the socket. It always can while the socket is open.
     pub fn into_std(self) -> io::Result<net::UdpSocket> {
         Ok(self.io.into_inner()?.into())
     }
@@ -84,7 +85,7 @@ impl UdpSocket {
     /// The address it is bound to.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockname`. An open socket gives none.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.local_addr()
     }
@@ -116,7 +117,8 @@ impl UdpSocket {
     /// Takes the pending error of the socket, if there is one.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt` (`SO_ERROR`). An open socket gives none. The pending error is in the
+    /// `Ok`.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.io.take_error()
     }
@@ -152,7 +154,10 @@ impl UdpSocket {
     /// Sends a datagram to the first of the addresses.
     ///
     /// # Errors
-    /// What the system says; `InvalidInput` if there is no address.
+    /// `ConnectionRefused` if a datagram that was sent earlier found no receiver, `NetworkUnreachable` or
+    /// `HostUnreachable` if no route leads there, `PermissionDenied` for a broadcast that is not allowed
+    /// ([`set_broadcast`](Self::set_broadcast)), an error without a kind (`EMSGSIZE`) if the datagram is
+    /// too long; `InvalidInput` if there is no address; or that the runtime has shut down.
     ///
     /// # Cancel safety
     /// If the future is dropped before it completes, nothing was sent.
@@ -165,7 +170,7 @@ impl UdpSocket {
     /// Polls for sending a datagram. Of several tasks that poll for writing, the last is woken.
     ///
     /// # Errors
-    /// What the system says; or that the runtime has shut down.
+    /// As [`send_to`](Self::send_to).
     pub fn poll_send_to(
         &self,
         cx: &mut Context<'_>,
@@ -179,7 +184,7 @@ impl UdpSocket {
     /// Tries to send a datagram.
     ///
     /// # Errors
-    /// `WouldBlock` if there is no room; otherwise what the system says.
+    /// `WouldBlock` if there is no room; otherwise as [`send_to`](Self::send_to).
     pub fn try_send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
         self.io
             .try_io(Interest::WRITABLE, || self.io.send_to(buf, target))
@@ -188,7 +193,8 @@ impl UdpSocket {
     /// Receives a datagram and its sender's address.
     ///
     /// # Errors
-    /// What the system says; or that the runtime has shut down.
+    /// The errors of `recvfrom`: `ConnectionRefused` (on Windows `ConnectionReset`) if a datagram that was
+    /// sent earlier found no receiver; or that the runtime has shut down.
     ///
     /// # Cancel safety
     /// If the future is dropped before it completes, no datagram was taken.
@@ -212,7 +218,7 @@ impl UdpSocket {
     /// Tries to receive a datagram.
     ///
     /// # Errors
-    /// `WouldBlock` if none is there; otherwise what the system says.
+    /// `WouldBlock` if none is there; otherwise as [`recv_from`](Self::recv_from).
     pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.io
             .try_io(Interest::READABLE, || self.io.recv_from(buf))
@@ -250,7 +256,7 @@ impl UdpSocket {
     /// Looks at the next datagram of the connected peer.
     ///
     /// # Errors
-    /// What the system says; or that the runtime has shut down.
+    /// As [`recv`](Self::recv).
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -272,7 +278,7 @@ impl UdpSocket {
     /// Tries to look at the next datagram of the connected peer.
     ///
     /// # Errors
-    /// `WouldBlock` if none is there; otherwise what the system says.
+    /// `WouldBlock` if none is there; otherwise as [`recv`](Self::recv).
     pub fn try_peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.io.try_io(Interest::READABLE, || self.io.peek(buf))
     }
@@ -355,7 +361,7 @@ impl UdpSocket {
     /// Whether it may send to broadcast addresses (`SO_BROADCAST`).
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt`. An open socket gives none.
     pub fn broadcast(&self) -> io::Result<bool> {
         self.io.broadcast()
     }
@@ -363,7 +369,7 @@ impl UdpSocket {
     /// Sets whether it may send to broadcast addresses (`SO_BROADCAST`).
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt`. An open socket gives none.
     pub fn set_broadcast(&self, on: bool) -> io::Result<()> {
         self.io.set_broadcast(on)
     }
@@ -371,7 +377,7 @@ impl UdpSocket {
     /// Whether its own multicast datagrams come back to it (`IP_MULTICAST_LOOP`).
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt`. An open socket gives none.
     pub fn multicast_loop_v4(&self) -> io::Result<bool> {
         self.io.multicast_loop_v4()
     }
@@ -379,7 +385,7 @@ impl UdpSocket {
     /// Sets whether its own multicast datagrams come back to it (`IP_MULTICAST_LOOP`).
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt`. An open socket gives none.
     pub fn set_multicast_loop_v4(&self, on: bool) -> io::Result<()> {
         self.io.set_multicast_loop_v4(on)
     }
@@ -387,7 +393,7 @@ impl UdpSocket {
     /// The time to live of its multicast datagrams (`IP_MULTICAST_TTL`).
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt`. An open socket gives none.
     pub fn multicast_ttl_v4(&self) -> io::Result<u32> {
         self.io.multicast_ttl_v4()
     }
@@ -395,7 +401,7 @@ impl UdpSocket {
     /// Sets the time to live of its multicast datagrams (`IP_MULTICAST_TTL`).
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt`: `InvalidInput` if it is over 255.
     pub fn set_multicast_ttl_v4(&self, ttl: u32) -> io::Result<()> {
         self.io.set_multicast_ttl_v4(ttl)
     }
@@ -403,7 +409,7 @@ impl UdpSocket {
     /// Whether its own IPv6 multicast datagrams come back to it (`IPV6_MULTICAST_LOOP`).
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt`: that a socket for IPv4 does not have the option.
     pub fn multicast_loop_v6(&self) -> io::Result<bool> {
         self.io.multicast_loop_v6()
     }
@@ -411,7 +417,7 @@ impl UdpSocket {
     /// Sets whether its own IPv6 multicast datagrams come back to it (`IPV6_MULTICAST_LOOP`).
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt`: that a socket for IPv4 does not have the option.
     pub fn set_multicast_loop_v6(&self, on: bool) -> io::Result<()> {
         self.io.set_multicast_loop_v6(on)
     }
@@ -419,7 +425,7 @@ impl UdpSocket {
     /// The time to live of its datagrams (`IP_TTL`).
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt`. An open socket gives none.
     pub fn ttl(&self) -> io::Result<u32> {
         self.io.ttl()
     }
@@ -427,7 +433,7 @@ impl UdpSocket {
     /// Sets the time to live of its datagrams (`IP_TTL`).
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt` (`IP_TTL`): on Linux `InvalidInput` unless it is between 1 and 255.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.io.set_ttl(ttl)
     }
@@ -435,7 +441,8 @@ impl UdpSocket {
     /// Joins a multicast group on the interface with this address.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt`: `InvalidInput` if the address is none of a group, `AddrInUse` if the
+    /// socket is in the group already, an error without a kind (`ENODEV`) if there is no such interface.
     pub fn join_multicast_v4(&self, multiaddr: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
         self.io.join_multicast_v4(&multiaddr, &interface)
     }
@@ -443,7 +450,8 @@ impl UdpSocket {
     /// Joins a multicast group on the interface with this index; 0 lets the system choose.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt`: `InvalidInput` if the address is none of a group, `AddrInUse` if the
+    /// socket is in the group already, an error without a kind (`ENODEV`) if there is no such interface.
     pub fn join_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.io.join_multicast_v6(multiaddr, interface)
     }
@@ -451,7 +459,7 @@ impl UdpSocket {
     /// Leaves a multicast group again.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt`: `AddrNotAvailable` if the socket is not in the group.
     pub fn leave_multicast_v4(&self, multiaddr: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
         self.io.leave_multicast_v4(&multiaddr, &interface)
     }
@@ -459,7 +467,7 @@ impl UdpSocket {
     /// Leaves a multicast group again.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt`: `AddrNotAvailable` if the socket is not in the group.
     pub fn leave_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.io.leave_multicast_v6(multiaddr, interface)
     }

@@ -95,7 +95,8 @@ impl Child {
     /// Somebody has to wait for it, or drop the child: see [Zombies](crate::process#zombies).
     ///
     /// # Errors
-    /// What the system says. That the process has ended already is none.
+    /// The errors of `kill` (on Windows of `TerminateProcess`): `PermissionDenied` if the program has
+    /// become another user's. None if the process has ended already.
     pub fn start_kill(&mut self) -> io::Result<()> {
         match &mut self.reaper.state {
             State::Unreaped(process) => process.kill(),
@@ -130,7 +131,8 @@ impl Child {
     /// end otherwise. Take it out to keep it open.
     ///
     /// # Errors
-    /// What the system says; or that the runtime has shut down.
+    /// The errors of `waitpid` (on Windows of `GetExitCodeProcess`): an error without a kind (`ECHILD`) if
+    /// other code of this program has reaped the process; or that the runtime has shut down.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing: wait again. (`stdin` is closed all the same.)
@@ -158,7 +160,8 @@ impl Child {
     /// The process's status if it has ended, without waiting; leaves `stdin` alone.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `waitpid` (on Windows of `GetExitCodeProcess`): an error without a kind (`ECHILD`) if
+    /// other code of this program has reaped the process.
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         let status = match &mut self.reaper.state {
             State::Unreaped(process) => process.try_wait()?,

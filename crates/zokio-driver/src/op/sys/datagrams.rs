@@ -104,7 +104,8 @@ impl Desk {
     /// added to `received`. Returns how many messages came, each of which may be several datagrams.
     ///
     /// # Errors
-    /// `WouldBlock` if there are none; what the system says.
+    /// `WouldBlock` if there are none; otherwise the errors of `recvmmsg`: `ConnectionRefused` if a
+    /// datagram that was sent earlier found no receiver.
     ///
     /// # Panics
     /// If `size` is 0 or does not fit `bytes`.
@@ -151,7 +152,8 @@ impl Desk {
     /// how many.
     ///
     /// # Errors
-    /// The error of the first message: `WouldBlock`, or what the system says of it.
+    /// The error of the first message, of `sendmmsg`: `WouldBlock` if there is no room, `ConnectionRefused`
+    /// if a datagram that was sent earlier found no receiver.
     pub fn send(&mut self, socket: BorrowedFd<'_>, messages: &[Outgoing<'_>]) -> io::Result<usize> {
         let count = self.headers.len().min(messages.len());
         if count == 0 {
@@ -189,7 +191,7 @@ impl Desk {
 /// Has the kernel join datagrams that `socket` receives, or not.
 ///
 /// # Errors
-/// If it cannot; what the system says.
+/// The errors of `setsockopt` (`UDP_GRO`): an error without a kind (`ENOPROTOOPT`) if the kernel cannot.
 pub fn set_gro(socket: BorrowedFd<'_>, on: bool) -> io::Result<()> {
     let on = libc::c_int::from(on);
     // SAFETY: the descriptor is open, and the value has the size that is passed.

@@ -13,7 +13,8 @@ use std::os::fd::AsRawFd;
 /// `from`, and where the system does not know how many there are.
 ///
 /// # Errors
-/// What the system says: among others that it cannot copy between these two.
+/// The errors of `copy_file_range`: `CrossesDevices` or `InvalidInput` if it cannot copy between these two,
+/// `Unsupported` if there is no such call.
 pub fn copy_range(from: &File, to: &File, len: usize) -> io::Result<usize> {
     let no_offset = std::ptr::null_mut::<libc::off_t>();
     let no_flags: libc::c_uint = 0;

@@ -65,7 +65,8 @@ impl Pipe {
     /// Moves bytes of `source` in. 0 is the end of the source.
     ///
     /// # Errors
-    /// `WouldBlock` if there are none or the pipe is full; what the system says.
+    /// `WouldBlock` if there are none or the pipe is full; otherwise the errors of `splice`:
+    /// `ConnectionReset` if the peer has broken the connection off.
     pub fn fill(&mut self, source: BorrowedFd<'_>) -> io::Result<usize> {
         let moved = splice(source, &self.writer)?;
         self.len += moved;
@@ -75,7 +76,8 @@ impl Pipe {
     /// Moves bytes out to `target`.
     ///
     /// # Errors
-    /// `WouldBlock` if it takes none now; what the system says.
+    /// `WouldBlock` if it takes none now; otherwise the errors of `splice`: `BrokenPipe` if the peer
+    /// receives no more.
     pub fn drain(&mut self, target: BorrowedFd<'_>) -> io::Result<usize> {
         let moved = splice(&self.reader, target)?;
         self.len -= moved;
@@ -105,7 +107,8 @@ fn splice(from: impl AsFd, to: impl AsFd) -> io::Result<usize> {
 /// Waits for the disk if the bytes are not cached.
 ///
 /// # Errors
-/// `WouldBlock` if the socket takes none now; what the system says.
+/// `WouldBlock` if the socket takes none now; `InvalidInput` if the file cannot have such an offset;
+/// otherwise the errors of `sendfile`: `BrokenPipe` if the peer receives no more.
 pub fn sendfile(socket: BorrowedFd<'_>, file: &File, offset: u64, len: usize) -> io::Result<usize> {
     let Ok(mut offset) = libc::off64_t::try_from(offset) else {
         return Err(io::ErrorKind::InvalidInput.into());

@@ -97,8 +97,9 @@ impl Incoming {
     /// Takes the next connection. Its address is its [`peer_addr`](TcpStream::peer_addr).
     ///
     /// # Errors
-    /// What the system says, of the connection or of the listener: the next call goes on. Or that the
-    /// runtime has shut down.
+    /// The errors of `accept`: of a connection that was given up meanwhile (`ConnectionAborted`), or of the
+    /// listener, for example that no more descriptors may be opened (`EMFILE`). The next call goes on in
+    /// both cases. Or that the runtime has shut down.
     ///
     /// # Cancel safety
     /// If the future is dropped before it completes, no connection was taken: what the kernel has
@@ -126,7 +127,8 @@ impl Incoming {
     /// yet taken.
     ///
     /// # Errors
-    /// What the system says.
+    /// An error of the kind `Other` if the runtime has shut down while the kernel may still use the
+    /// listener.
     ///
     /// # Cancel safety
     /// If the future is dropped, so are the listener and these connections.

@@ -244,7 +244,8 @@ impl<R: Source> Receiver<R> {
     /// them waits for ever.
     ///
     /// # Errors
-    /// What the system says; or that the runtime has shut down.
+    /// The errors of the read: `ConnectionReset` if the peer has broken the connection off; or that the
+    /// runtime has shut down.
     ///
     /// # Cancel safety
     /// If the future is dropped before it completes, no byte is lost: what the kernel has received is

@@ -99,7 +99,8 @@ impl<'a, S: StreamSocket> SendFile<'a, S> {
     /// Sends until all is sent or the file ends. Returns how many bytes were sent, by all runs.
     ///
     /// # Errors
-    /// What the system says of the file or the socket; or that the runtime has shut down.
+    /// The errors of reading the file, and of writing to the socket: `BrokenPipe` or `ConnectionReset` if
+    /// the peer receives no more; or that the runtime has shut down.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing: another run goes on behind the last byte that was sent.

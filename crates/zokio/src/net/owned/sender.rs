@@ -124,7 +124,8 @@ impl<W: Target> ZcSender<W> {
     /// Sends all initialised bytes of `buf`, and gives it back.
     ///
     /// # Errors
-    /// What the system says: a part may have been sent. Or that the runtime has shut down.
+    /// The errors of the send, when a part may have been sent: `BrokenPipe` or `ConnectionReset` if the
+    /// peer receives no more; or that the runtime has shut down.
     ///
     /// # Panics
     /// If the runtime was shut down and the system did not give the buffer back.

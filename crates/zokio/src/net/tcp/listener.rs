@@ -69,8 +69,9 @@ impl TcpListener {
     /// Takes the next connection: its stream and the address of the peer.
     ///
     /// # Errors
-    /// What the system says, of the connection or of the listener; or that the runtime has shut
-    /// down.
+    /// The errors of `accept`: of a connection that was given up meanwhile (`ConnectionAborted`), or of the
+    /// listener, for example that no more descriptors may be opened (`EMFILE`). The next call goes on in
+    /// both cases. Or that the runtime has shut down.
     ///
     /// # Cancel safety
     /// If the future is dropped before it completes, no connection was taken.
@@ -122,7 +123,7 @@ impl TcpListener {
     /// Takes over a listener of the standard library, which must be in non-blocking mode.
     ///
     /// # Errors
-    /// What the system says.
+    /// If the runtime has shut down. On Windows also the errors of registering the socket.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O. In debug builds, if it is in blocking mode
@@ -138,7 +139,7 @@ impl TcpListener {
     /// Gives the listener away, as one of the standard library, still in non-blocking mode.
     ///
     /// # Errors
-    /// What the system says.
+    /// If the system cannot deregister the socket. It always can while the socket is open.
     pub fn into_std(self) -> io::Result<net::TcpListener> {
         Ok(self.io.into_inner()?.into())
     }
@@ -146,7 +147,7 @@ impl TcpListener {
     /// The address it listens on.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockname`. An open socket gives none.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.local_addr()
     }
@@ -154,7 +155,7 @@ impl TcpListener {
     /// The time to live of the packets it sends.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt`. An open socket gives none.
     pub fn ttl(&self) -> io::Result<u32> {
         self.io.ttl()
     }
@@ -162,7 +163,7 @@ impl TcpListener {
     /// Sets the time to live of the packets it sends.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt` (`IP_TTL`): on Linux `InvalidInput` unless it is between 1 and 255.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.io.set_ttl(ttl)
     }

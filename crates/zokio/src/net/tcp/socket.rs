@@ -33,7 +33,7 @@ macro_rules! option {
         $(#[$get_doc])*
         ///
         /// # Errors
-        /// What the system says.
+        /// The errors of `getsockopt`. An open socket gives none.
         pub fn $get(&self) -> io::Result<$type> {
             self.inner.$get_inner()
         }
@@ -41,7 +41,7 @@ macro_rules! option {
         $(#[$set_doc])*
         ///
         /// # Errors
-        /// What the system says.
+        /// The errors of `setsockopt`. An open socket gives none.
         pub fn $set(&self, value: $type) -> io::Result<()> {
             self.inner.$set_inner(value)
         }
@@ -52,7 +52,8 @@ impl TcpSocket {
     /// A socket for IPv4.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `socket`: an error without a kind (`EMFILE`, `ENFILE`) if no more descriptors may be
+    /// opened.
     pub fn new_v4() -> io::Result<TcpSocket> {
         TcpSocket::new(Domain::IPV4)
     }
@@ -60,7 +61,8 @@ impl TcpSocket {
     /// A socket for IPv6.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `socket`: an error without a kind (`EMFILE`, `ENFILE`) if no more descriptors may be
+    /// opened, or (`EAFNOSUPPORT`) if the system has no IPv6.
     pub fn new_v6() -> io::Result<TcpSocket> {
         TcpSocket::new(Domain::IPV6)
     }
@@ -82,7 +84,8 @@ impl TcpSocket {
     /// Gives the socket a local address.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `bind`: `AddrInUse` if another socket has the address, `AddrNotAvailable` if it is
+    /// none of this host's, `PermissionDenied` if the port is reserved.
     pub fn bind(&self, addr: SocketAddr) -> io::Result<()> {
         self.inner.bind(&addr.into())
     }
@@ -90,7 +93,9 @@ impl TcpSocket {
     /// Connects.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `connect`: `ConnectionRefused` if nobody listens, `TimedOut` if nobody answers,
+    /// `NetworkUnreachable` or `HostUnreachable` if no route leads there, `AddrNotAvailable` if no local
+    /// port is free; or that the runtime has shut down.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
@@ -112,7 +117,8 @@ impl TcpSocket {
     /// Listens, with room for `backlog` connections that nobody has accepted yet.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `listen`: `AddrInUse` if another socket listens at the address; or that the runtime
+    /// has shut down.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
@@ -127,7 +133,8 @@ impl TcpSocket {
     /// The local address.
     ///
     /// # Errors
-    /// What the system says; `InvalidInput` if the socket is of a family that is not IP.
+    /// `InvalidInput` if the socket is of a family that is not IP; and the errors of `getsockname`, of
+    /// which an open socket gives none.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         let address = self.inner.local_addr()?;
         let not_ip = || {
@@ -140,7 +147,8 @@ impl TcpSocket {
     /// Takes the pending error of the socket, if there is one.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt` (`SO_ERROR`). An open socket gives none. The pending error is in the
+    /// `Ok`.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.inner.take_error()
     }
@@ -177,7 +185,7 @@ impl TcpSocket {
     /// Whether several sockets may share a local address (`SO_REUSEPORT`).
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt`. An open socket gives none.
     #[cfg(all(
         unix,
         not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))
@@ -189,7 +197,7 @@ impl TcpSocket {
     /// Sets whether several sockets may share a local address (`SO_REUSEPORT`).
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt`. An open socket gives none.
     #[cfg(all(
         unix,
         not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))
@@ -208,7 +216,7 @@ impl TcpSocket {
     /// The size of the send buffer (`SO_SNDBUF`), as the system counts it.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt`. An open socket gives none.
     pub fn send_buffer_size(&self) -> io::Result<u32> {
         self.inner.send_buffer_size().map(saturate)
     }
@@ -216,7 +224,7 @@ impl TcpSocket {
     /// Sets the size of the send buffer (`SO_SNDBUF`). The system may choose another.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt`. Linux has none: it takes the nearest size that it allows.
     pub fn set_send_buffer_size(&self, size: u32) -> io::Result<()> {
         self.inner.set_send_buffer_size(size as usize)
     }
@@ -224,7 +232,7 @@ impl TcpSocket {
     /// The size of the receive buffer (`SO_RCVBUF`), as the system counts it.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt`. An open socket gives none.
     pub fn recv_buffer_size(&self) -> io::Result<u32> {
         self.inner.recv_buffer_size().map(saturate)
     }
@@ -232,7 +240,7 @@ impl TcpSocket {
     /// Sets the size of the receive buffer (`SO_RCVBUF`). The system may choose another.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt`. Linux has none: it takes the nearest size that it allows.
     pub fn set_recv_buffer_size(&self, size: u32) -> io::Result<()> {
         self.inner.set_recv_buffer_size(size as usize)
     }
@@ -240,7 +248,7 @@ impl TcpSocket {
     /// How long closing waits for data that was not sent (`SO_LINGER`), if it does.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt`. An open socket gives none.
     pub fn linger(&self) -> io::Result<Option<Duration>> {
         self.inner.linger()
     }
@@ -251,7 +259,7 @@ impl TcpSocket {
     /// What becomes of a stream that is dropped: see [`TcpStream::set_linger`].
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt`. An open socket gives none.
     #[deprecated = "`SO_LINGER` causes the socket to block the thread on drop"]
     pub fn set_linger(&self, dur: Option<Duration>) -> io::Result<()> {
         self.inner.set_linger(dur)
@@ -260,7 +268,7 @@ impl TcpSocket {
     /// Has closing discard data that was not sent, and reset the connection (`SO_LINGER` of zero).
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt`. An open socket gives none.
     pub fn set_zero_linger(&self) -> io::Result<()> {
         self.inner.set_linger(Some(Duration::ZERO))
     }

@@ -99,7 +99,7 @@ impl TcpStream {
     /// Takes over a stream of the standard library, which must be in non-blocking mode.
     ///
     /// # Errors
-    /// What the system says.
+    /// If the runtime has shut down. On Windows also the errors of registering the socket.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O. In debug builds, if it is in blocking mode
@@ -115,7 +115,7 @@ impl TcpStream {
     /// Gives the stream away, as one of the standard library, still in non-blocking mode.
     ///
     /// # Errors
-    /// What the system says.
+    /// If the system cannot deregister the socket. It always can while the socket is open.
     pub fn into_std(self) -> io::Result<net::TcpStream> {
         Ok(self.io.into_inner()?.into_inner().into())
     }
@@ -123,7 +123,7 @@ impl TcpStream {
     /// The address of this side.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockname`. An open socket gives none.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.local_addr()
     }
@@ -139,7 +139,8 @@ impl TcpStream {
     /// Takes the pending error of the socket, if there is one.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt` (`SO_ERROR`). An open socket gives none. The pending error is in the
+    /// `Ok`.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.io.take_error()
     }
@@ -147,7 +148,8 @@ impl TcpStream {
     /// Looks at bytes without taking them. Returns how many there are, up to what fits.
     ///
     /// # Errors
-    /// What the system says; or that the runtime has shut down.
+    /// The errors of `recv`: `ConnectionReset` if the peer has broken the connection off; or that the
+    /// runtime has shut down.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -212,7 +214,7 @@ impl TcpStream {
     /// Whether small segments are sent at once (`TCP_NODELAY`).
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt`. An open socket gives none.
     pub fn nodelay(&self) -> io::Result<bool> {
         self.io.nodelay()
     }
@@ -220,7 +222,7 @@ impl TcpStream {
     /// Sets whether small segments are sent at once (`TCP_NODELAY`).
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt`. An open socket gives none.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         self.io.set_nodelay(nodelay)
     }
@@ -228,7 +230,7 @@ impl TcpStream {
     /// Whether received data is acknowledged at once (`TCP_QUICKACK`).
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt`. An open socket gives none.
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
     pub fn quickack(&self) -> io::Result<bool> {
         SockRef::from(self.socket()).tcp_quickack()
@@ -238,7 +240,7 @@ impl TcpStream {
     /// off again by itself.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt`. An open socket gives none.
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
     pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
         SockRef::from(self.socket()).set_tcp_quickack(quickack)
@@ -247,7 +249,7 @@ impl TcpStream {
     /// How long closing waits for data that was not sent (`SO_LINGER`), if it does.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt`. An open socket gives none.
     pub fn linger(&self) -> io::Result<Option<Duration>> {
         SockRef::from(self.socket()).linger()
     }
@@ -259,7 +261,7 @@ impl TcpStream {
     /// stream waits. A stream that was given away with [`into_std`](Self::into_std) is its owner's to close.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt`. An open socket gives none.
     #[deprecated = "`SO_LINGER` causes the socket to block the thread on drop"]
     pub fn set_linger(&self, dur: Option<Duration>) -> io::Result<()> {
         self.note_lent();
@@ -269,7 +271,7 @@ impl TcpStream {
     /// Has closing discard data that was not sent, and reset the connection (`SO_LINGER` of zero).
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt`. An open socket gives none.
     pub fn set_zero_linger(&self) -> io::Result<()> {
         SockRef::from(self.socket()).set_linger(Some(Duration::ZERO))
     }
@@ -277,7 +279,7 @@ impl TcpStream {
     /// The time to live of the packets it sends.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt`. An open socket gives none.
     pub fn ttl(&self) -> io::Result<u32> {
         self.io.ttl()
     }
@@ -285,7 +287,7 @@ impl TcpStream {
     /// Sets the time to live of the packets it sends.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `setsockopt` (`IP_TTL`): on Linux `InvalidInput` unless it is between 1 and 255.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.io.set_ttl(ttl)
     }

@@ -152,7 +152,9 @@ impl UnixDatagram {
     /// A socket with a path, which must not exist yet.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `bind`: `AddrInUse` if something has the path, `NotFound` if its folder does not
+    /// exist, `PermissionDenied` if the folder may not be written to, `InvalidInput` if the path is too
+    /// long for an address. Or that the runtime has shut down.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
@@ -166,7 +168,8 @@ impl UnixDatagram {
     /// Two sockets that are connected with each other.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `socketpair`: an error without a kind (`EMFILE`, `ENFILE`) if no more descriptors may
+    /// be opened; or that the runtime has shut down.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
@@ -184,7 +187,8 @@ impl UnixDatagram {
     /// A socket without a name.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `socket`: an error without a kind (`EMFILE`, `ENFILE`) if no more descriptors may be
+    /// opened; or that the runtime has shut down.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
@@ -206,7 +210,8 @@ impl UnixDatagram {
     /// Takes over a socket of the standard library, which must be in non-blocking mode.
     ///
     /// # Errors
-    /// What the system says.
+    /// If the runtime has shut down; and the errors of registering the socket with the system, for example
+    /// `StorageFull` if it watches no more.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O. In debug builds, if it is in blocking mode.
@@ -219,7 +224,7 @@ impl UnixDatagram {
     /// Gives the socket away, as one of the standard library, still in non-blocking mode.
     ///
     /// # Errors
-    /// What the system says.
+    /// If the system cannot deregister the socket. It always can while the socket is open.
     pub fn into_std(self) -> io::Result<net::UnixDatagram> {
         Ok(self.io.into_inner()?.inner.into())
     }
@@ -227,7 +232,9 @@ impl UnixDatagram {
     /// Sets the peer of [`send`](Self::send) and [`recv`](Self::recv).
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `connect`: `NotFound` if nothing has the path, `ConnectionRefused` if no socket is
+    /// open there, `PermissionDenied` if it may not be written to, an error without a kind (`EPROTOTYPE`)
+    /// if it is one for streams.
     pub fn connect<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
         self.io.connect(path)
     }
@@ -235,7 +242,7 @@ impl UnixDatagram {
     /// The address of this side.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockname`. An open socket gives none.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.local_addr().map(SocketAddr)
     }
@@ -251,7 +258,8 @@ impl UnixDatagram {
     /// Takes the pending error of the socket, if there is one.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt` (`SO_ERROR`). An open socket gives none. The pending error is in the
+    /// `Ok`.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.io.take_error()
     }
@@ -260,7 +268,7 @@ impl UnixDatagram {
     /// side that receives is at its end: 0 bytes, also for those who wait.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `shutdown`: `NotConnected` if the socket has no peer, except on Linux.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.io.shutdown(how)
     }
@@ -290,7 +298,9 @@ impl UnixDatagram {
     /// runs without a pause until the peer has room.
     ///
     /// # Errors
-    /// What the system says; or that the runtime has shut down.
+    /// The errors of `sendto`: `NotFound` if nothing has the path, `ConnectionRefused` if no socket is open
+    /// there, an error without a kind (`EMSGSIZE`) if the datagram is too long; or that the runtime has
+    /// shut down.
     ///
     /// # Cancel safety
     /// If the future is dropped before it completes, nothing was sent.
@@ -351,7 +361,7 @@ impl UnixDatagram {
     /// Tries to send a datagram.
     ///
     /// # Errors
-    /// `WouldBlock` if there is no room; otherwise what the system says.
+    /// `WouldBlock` if there is no room; otherwise as [`send_to`](Self::send_to).
     pub fn try_send_to<P>(&self, buf: &[u8], target: P) -> io::Result<usize>
     where
         P: AsRef<Path>,
@@ -363,7 +373,7 @@ impl UnixDatagram {
     /// Receives a datagram and its sender's address.
     ///
     /// # Errors
-    /// What the system says; or that the runtime has shut down.
+    /// The errors of `recvfrom`, of which an open socket gives none; or that the runtime has shut down.
     ///
     /// # Cancel safety
     /// If the future is dropped before it completes, no datagram was taken.
@@ -388,7 +398,7 @@ impl UnixDatagram {
     /// Tries to receive a datagram.
     ///
     /// # Errors
-    /// `WouldBlock` if none is there; otherwise what the system says.
+    /// `WouldBlock` if none is there; otherwise as [`recv_from`](Self::recv_from).
     pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let (len, from) = self
             .io

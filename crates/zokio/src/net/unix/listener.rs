@@ -42,7 +42,9 @@ impl UnixListener {
     /// a name in the abstract namespace.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `bind`: `AddrInUse` if something has the path, `NotFound` if its folder does not
+    /// exist, `PermissionDenied` if the folder may not be written to, `InvalidInput` if the path is too
+    /// long for an address. Or that the runtime has shut down.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
@@ -57,7 +59,7 @@ impl UnixListener {
     /// Listens on an address.
     ///
     /// # Errors
-    /// What the system says.
+    /// As [`bind`](Self::bind).
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
@@ -75,7 +77,9 @@ impl UnixListener {
     /// Takes the next connection.
     ///
     /// # Errors
-    /// What the system says; or that the runtime has shut down.
+    /// The errors of `accept`: of a connection that was given up meanwhile (`ConnectionAborted`), or of the
+    /// listener, for example that no more descriptors may be opened (`EMFILE`). The next call goes on in
+    /// both cases. Or that the runtime has shut down.
     ///
     /// # Cancel safety
     /// If the future is dropped before it completes, no connection was taken.
@@ -106,7 +110,7 @@ impl UnixListener {
     /// Takes over a listener of the standard library, which must be in non-blocking mode.
     ///
     /// # Errors
-    /// What the system says.
+    /// If the runtime has shut down.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O. In debug builds, if it is in blocking mode.
@@ -119,7 +123,7 @@ impl UnixListener {
     /// Gives the listener away, as one of the standard library, still in non-blocking mode.
     ///
     /// # Errors
-    /// What the system says.
+    /// If the system cannot deregister the socket. It always can while the socket is open.
     pub fn into_std(self) -> io::Result<net::UnixListener> {
         Ok(self.io.into_inner()?.into())
     }
@@ -127,7 +131,7 @@ impl UnixListener {
     /// The address it listens on.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockname`. An open socket gives none.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.local_addr().map(SocketAddr)
     }
@@ -135,7 +139,8 @@ impl UnixListener {
     /// Takes the pending error of the socket, if there is one.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt` (`SO_ERROR`). An open socket gives none. The pending error is in the
+    /// `Ok`.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.io.take_error()
     }

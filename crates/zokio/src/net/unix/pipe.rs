@@ -16,7 +16,8 @@ use zokio_io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 /// Makes an anonymous pipe.
 ///
 /// # Errors
-/// What the system says.
+/// The errors of `pipe`: an error without a kind (`EMFILE`, `ENFILE`) if no more descriptors may be opened;
+/// or that the runtime has shut down.
 ///
 /// # Panics
 /// Outside of a runtime, or if the runtime has no I/O.
@@ -93,7 +94,8 @@ impl OpenOptions {
     /// Opens a named pipe for reading.
     ///
     /// # Errors
-    /// What the system says; `InvalidInput` if it is no pipe.
+    /// The errors of `open`: `NotFound`, `PermissionDenied`; `InvalidInput` if it is no pipe; or that the
+    /// runtime has shut down.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
@@ -105,8 +107,8 @@ impl OpenOptions {
     /// Opens a named pipe for writing.
     ///
     /// # Errors
-    /// What the system says, for example that nobody reads from it (`ENXIO`); `InvalidInput` if it
-    /// is no pipe.
+    /// The errors of `open`: `NotFound`, `PermissionDenied`, an error without a kind (`ENXIO`) if nobody
+    /// has it open for reading; `InvalidInput` if it is no pipe; or that the runtime has shut down.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
@@ -177,7 +179,8 @@ macro_rules! pipe_end {
             /// Takes over a file that is this end of a pipe, and sets it to non-blocking mode.
             ///
             /// # Errors
-            /// What the system says; `InvalidInput` if it is no pipe, or the other end of one.
+            /// `InvalidInput` if it is no pipe, or the other end of one; the errors of `fcntl` and of
+            /// registering the pipe; or that the runtime has shut down.
             ///
             /// # Panics
             /// Outside of a runtime, or if the runtime has no I/O.
@@ -202,7 +205,8 @@ macro_rules! pipe_end {
             /// Takes over a file that is this end of a pipe and in non-blocking mode, without a check.
             ///
             /// # Errors
-            /// What the system says.
+            /// The errors of registering the pipe: `PermissionDenied` if the system cannot watch such a
+            /// file; or that the runtime has shut down.
             ///
             /// # Panics
             /// Outside of a runtime, or if the runtime has no I/O.
@@ -213,7 +217,7 @@ macro_rules! pipe_end {
             /// As [`from_file_unchecked`](Self::from_file_unchecked), for a descriptor.
             ///
             /// # Errors
-            /// What the system says.
+            /// As [`from_file_unchecked`](Self::from_file_unchecked).
             ///
             /// # Panics
             /// Outside of a runtime, or if the runtime has no I/O.
@@ -224,7 +228,8 @@ macro_rules! pipe_end {
             /// Gives the descriptor away, in blocking mode.
             ///
             /// # Errors
-            /// What the system says.
+            /// If the system cannot deregister the pipe, or set it to blocking mode. It always can while
+            /// the pipe is open.
             pub fn into_blocking_fd(self) -> io::Result<OwnedFd> {
                 let owned = self.into_nonblocking_fd()?;
                 zokio_driver::fd::set_nonblocking(owned.as_fd(), false)?;
@@ -234,7 +239,7 @@ macro_rules! pipe_end {
             /// Gives the descriptor away, still in non-blocking mode.
             ///
             /// # Errors
-            /// What the system says.
+            /// If the system cannot deregister the pipe. It always can while the pipe is open.
             pub fn into_nonblocking_fd(self) -> io::Result<OwnedFd> {
                 Ok(self.io.into_inner()?.into())
             }
@@ -302,7 +307,8 @@ impl Sender {
     /// Tries to write, and returns how many bytes were.
     ///
     /// # Errors
-    /// `WouldBlock` if there is no room; otherwise what the system says.
+    /// `WouldBlock` if there is no room; otherwise the errors of `write`: `BrokenPipe` if nobody reads any
+    /// more.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         self.io
             .try_io(Interest::WRITABLE, || (&*self.io).write(buf))
@@ -392,7 +398,7 @@ impl Receiver {
     /// Tries to read. `Ok(0)` says that nobody writes any more, or that `buf` is empty.
     ///
     /// # Errors
-    /// `WouldBlock` if nothing is there; otherwise what the system says.
+    /// `WouldBlock` if nothing is there; otherwise the errors of `read`, of which an open pipe gives none.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.io.try_io(Interest::READABLE, || (&*self.io).read(buf))
     }

@@ -37,7 +37,8 @@ impl UnixSocket {
     /// A socket for datagrams.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `socket`: an error without a kind (`EMFILE`, `ENFILE`) if no more descriptors may be
+    /// opened.
     pub fn new_datagram() -> io::Result<UnixSocket> {
         UnixSocket::new(Type::DGRAM)
     }
@@ -45,7 +46,8 @@ impl UnixSocket {
     /// A socket for streams and listeners.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `socket`: an error without a kind (`EMFILE`, `ENFILE`) if no more descriptors may be
+    /// opened.
     pub fn new_stream() -> io::Result<UnixSocket> {
         UnixSocket::new(Type::STREAM)
     }
@@ -68,7 +70,9 @@ impl UnixSocket {
     /// Gives the socket a path.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `bind`: `AddrInUse` if something has the path, `NotFound` if its folder does not
+    /// exist, `PermissionDenied` if the folder may not be written to, `InvalidInput` if the path is too
+    /// long for an address.
     pub fn bind(&self, path: impl AsRef<Path>) -> io::Result<()> {
         self.inner.bind(&SockAddr::unix(path)?)
     }
@@ -76,7 +80,8 @@ impl UnixSocket {
     /// Listens, with room for `backlog` connections that nobody has accepted yet.
     ///
     /// # Errors
-    /// What the system says; that the socket is for datagrams.
+    /// An error if the socket is for datagrams; the errors of `listen`: `InvalidInput` if it has no path;
+    /// or that the runtime has shut down.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.

@@ -121,7 +121,8 @@ impl UnixStream {
     /// Two sockets that are connected with each other.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `socketpair`: an error without a kind (`EMFILE`, `ENFILE`) if no more descriptors may
+    /// be opened; or that the runtime has shut down.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
@@ -137,7 +138,8 @@ impl UnixStream {
     /// Takes over a stream of the standard library, which must be in non-blocking mode.
     ///
     /// # Errors
-    /// What the system says.
+    /// If the runtime has shut down; and the errors of registering the socket with the system, for example
+    /// `StorageFull` if it watches no more.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O. In debug builds, if it is in blocking mode.
@@ -154,7 +156,7 @@ impl UnixStream {
     /// Gives the stream away, as one of the standard library, still in non-blocking mode.
     ///
     /// # Errors
-    /// What the system says.
+    /// If the system cannot deregister the socket. It always can while the socket is open.
     pub fn into_std(self) -> io::Result<net::UnixStream> {
         Ok(self.io.into_inner()?.into())
     }
@@ -162,7 +164,7 @@ impl UnixStream {
     /// The address of this side.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockname`. An open socket gives none.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.local_addr().map(SocketAddr)
     }
@@ -178,7 +180,8 @@ impl UnixStream {
     /// Who the peer was when it connected.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt` (`SO_PEERCRED`) on Linux, of `getpeerucred` on illumos and Solaris, and
+    /// of `getpeereid` elsewhere: `NotConnected` if the stream has no peer.
     pub fn peer_cred(&self) -> io::Result<UCred> {
         ucred::of(self)
     }
@@ -186,7 +189,8 @@ impl UnixStream {
     /// Takes the pending error of the socket, if there is one.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockopt` (`SO_ERROR`). An open socket gives none. The pending error is in the
+    /// `Ok`.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.io.take_error()
     }

@@ -44,7 +44,7 @@ macro_rules! pipe {
             /// Takes over a pipe of the standard library, and sets it to non-blocking mode.
             ///
             /// # Errors
-            /// What the system says.
+            /// The errors of `fcntl`, of which an open pipe gives none; or that the runtime has shut down.
             ///
             /// # Panics
             /// Outside of a runtime, or if the runtime has no I/O.
@@ -56,7 +56,8 @@ macro_rules! pipe {
             /// Gives the descriptor away, in blocking mode.
             ///
             /// # Errors
-            /// What the system says.
+            /// If the system cannot deregister the pipe, or set it to blocking mode. It always can while
+            /// the pipe is open.
             pub fn into_owned_fd(self) -> io::Result<OwnedFd> {
                 let fd = OwnedFd::from(self.pipe.into_inner()?);
                 zokio_driver::fd::set_nonblocking(fd.as_fd(), false)?;

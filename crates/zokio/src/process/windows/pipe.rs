@@ -49,7 +49,7 @@ macro_rules! pipe {
             /// Gives a handle of the pipe away. What is under way goes on.
             ///
             /// # Errors
-            /// What the system says.
+            /// The errors of `DuplicateHandle`.
             pub fn into_owned_handle(self) -> io::Result<OwnedHandle> {
                 self.pipe.get_ref().try_clone().map(OwnedHandle::from)
             }

@@ -79,7 +79,7 @@ impl UdpLane {
     /// Makes a lane of a socket. Where the system can, it joins datagrams that are received.
     ///
     /// # Errors
-    /// What the system says.
+    /// None: a system that does not join datagrams makes a lane that gets them one by one.
     pub fn new(socket: UdpSocket) -> io::Result<Self> {
         let joins = system::set_joining(&socket, true);
         let splits = AtomicBool::new(system::can_split(&socket));
@@ -112,7 +112,7 @@ impl UdpLane {
     /// The address that the socket is bound to.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `getsockname`. An open socket gives none.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
@@ -132,8 +132,9 @@ impl UdpLane {
     /// there are and fit. Returns how many.
     ///
     /// # Errors
-    /// What the system says; `InvalidInput` if the system joins datagrams and the messages of `batch`
-    /// are shorter than [`RecvBatch::SIZE_MAX`]; or that the runtime has shut down.
+    /// The errors of `recvmmsg` or `recvfrom`: `ConnectionRefused` if a datagram that was sent earlier
+    /// found no receiver; `InvalidInput` if the system joins datagrams and the messages of `batch` are
+    /// shorter than [`RecvBatch::SIZE_MAX`]; or that the runtime has shut down.
     ///
     /// # Cancel safety
     /// If the future is dropped before it completes, no datagram was taken.
@@ -155,9 +156,9 @@ impl UdpLane {
     /// Sends all of `batch`, which is empty then. Returns how many datagrams were sent.
     ///
     /// # Errors
-    /// What the system says of the first datagram that is still in the batch: those before it were
-    /// sent, it and those behind it were not. [`SendBatch::skip`] leaves it out. Or that the runtime
-    /// has shut down.
+    /// The errors of sending the first datagram that is still in the batch, as for [`UdpSocket::send_to`]:
+    /// the datagrams before it were sent, it and those behind it were not. [`SendBatch::skip`] leaves it
+    /// out. Or that the runtime has shut down.
     ///
     /// # Cancel safety
     /// If the future is dropped, what was sent has left the batch, and the rest is in it.

@@ -39,7 +39,7 @@ impl NamedPipeServer {
     /// Waits until a client has opened this instance. If one has done so before, it returns at once.
     ///
     /// # Errors
-    /// What the system says; or that the runtime has shut down.
+    /// The errors of `ConnectNamedPipe`; or that the runtime has shut down.
     ///
     /// # Cancel safety
     /// If the future is dropped, no client is lost: the next call returns it.
@@ -75,7 +75,7 @@ impl NamedPipeServer {
     /// [`connect`](Self::connect) waits for another one.
     ///
     /// # Errors
-    /// What the system says.
+    /// The errors of `DisconnectNamedPipe`.
     pub fn disconnect(&self) -> io::Result<()> {
         self.io.disconnect()
     }
@@ -100,7 +100,8 @@ macro_rules! pipe_end {
             /// that was opened for overlapped I/O.
             ///
             /// # Errors
-            /// What the system says.
+            /// The errors of `GetNamedPipeInfo`, for example that the handle is none of a pipe's; and the
+            /// errors of registering the pipe.
             ///
             /// # Panics
             /// Outside of a runtime, or if the runtime has no I/O.
@@ -114,7 +115,7 @@ macro_rules! pipe_end {
             /// What the system knows of the pipe.
             ///
             /// # Errors
-            /// What the system says.
+            /// The errors of `GetNamedPipeInfo`.
             pub fn info(&self) -> io::Result<PipeInfo> {
                 sys::info(self.as_raw_handle())
             }
@@ -161,7 +162,8 @@ macro_rules! pipe_end {
             /// Tries to read. `Ok(0)` says that the other end is closed, or that `buf` is empty.
             ///
             /// # Errors
-            /// `WouldBlock` if nothing is there; otherwise what the system says.
+            /// `WouldBlock` if nothing is there; otherwise the errors of `ReadFile`: `BrokenPipe` if the
+            /// other end is gone.
             pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
                 self.io.try_io(Interest::READABLE, || (&*self.io).read(buf))
             }
@@ -189,7 +191,8 @@ macro_rules! pipe_end {
             /// Tries to write, and returns how many bytes were.
             ///
             /// # Errors
-            /// `WouldBlock` if there is no room; otherwise what the system says.
+            /// `WouldBlock` if there is no room; otherwise the errors of `WriteFile`: `BrokenPipe` if the
+            /// other end is gone.
             pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
                 self.io
                     .try_io(Interest::WRITABLE, || (&*self.io).write(buf))

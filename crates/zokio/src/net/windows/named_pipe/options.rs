@@ -180,7 +180,7 @@ impl ServerOptions {
     /// Makes an instance of the pipe `addr`.
     ///
     /// # Errors
-    /// What the system says, for instance that there may be no more instances.
+    /// The errors of `CreateNamedPipeW`: for instance that there may be no more instances.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
@@ -314,7 +314,7 @@ impl ClientOptions {
     ///
     /// # Errors
     /// `NotFound` if there is no such pipe; error 231 (`ERROR_PIPE_BUSY`) if all of its instances
-    /// have clients, and trying again later may help; otherwise what the system says.
+    /// have clients, and trying again later may help; otherwise the errors of `CreateFileW`.
     ///
     /// # Panics
     /// Outside of a runtime, or if the runtime has no I/O.
