@@ -29,7 +29,7 @@ pub trait BeginsApart: Future + Unpin {
     fn resume(&mut self, op: Op<Self::Operation>);
 }
 
-/// What can be in a [`Batch`]: the futures of [`File::read_at`](super::File::read_at) and its
+/// A member of a [`Batch`]: one of the futures of [`File::read_at`](super::File::read_at) and its
 /// relatives. It cannot be implemented elsewhere.
 pub trait InBatch: BeginsApart {}
 

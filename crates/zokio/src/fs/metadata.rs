@@ -1,4 +1,4 @@
-//! What a path is.
+//! Metadata of paths.
 
 use super::run;
 use std::fs::{Metadata, Permissions};
@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use zokio_driver::op::{OpPath, Speculated, now};
 
-/// What `path` is, or what it points at if it is a symbolic link.
+/// The metadata of `path`, or of its target if it is a symbolic link.
 ///
 /// # Errors
 /// Those of [`std::fs::metadata`].
@@ -17,7 +17,7 @@ pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     of_path(path.as_ref(), true).await
 }
 
-/// What `path` is, a symbolic link included.
+/// The metadata of `path` itself, which may be a symbolic link.
 ///
 /// # Errors
 /// Those of [`std::fs::symlink_metadata`].

@@ -19,9 +19,9 @@
 //!
 //! 1. Memory that the system may write to belongs to the operation, not to a future: a dropped
 //!    future neither leaks a descriptor nor lets the system write into freed memory.
-//! 2. What changes a file or directory and was begun is carried out, also if its future is dropped;
-//!    [`copy`] stops between two parts.
-//! 3. What may finish without waiting takes a unit of the task's budget.
+//! 2. An operation that changes a file or directory is carried out once it has begun, also if its future
+//!    is dropped; [`copy`] stops between two parts.
+//! 3. An operation that may finish without waiting takes a unit of the task's budget.
 
 mod batch;
 mod copy;

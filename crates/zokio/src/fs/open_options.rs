@@ -157,7 +157,7 @@ impl OpenOptions {
     }
 }
 
-/// What only Windows has. See [`std::os::windows::fs::OpenOptionsExt`] for what each of them means.
+/// Options that only Windows has. See [`std::os::windows::fs::OpenOptionsExt`] for what each of them means.
 #[cfg(windows)]
 impl OpenOptions {
     /// Keeps the options in the standard library's form, which has a place for all of these.
@@ -176,7 +176,7 @@ impl OpenOptions {
         })
     }
 
-    /// What others may do with the file while it is open.
+    /// Sets which accesses others may have to the file while it is open.
     pub fn share_mode(&mut self, share: u32) -> &mut OpenOptions {
         use std::os::windows::fs::OpenOptionsExt;
         self.set_std(|options| {
@@ -200,7 +200,7 @@ impl OpenOptions {
         })
     }
 
-    /// What the server of a named pipe may do in our name.
+    /// Sets which rights the server of a named pipe gets to act in our name.
     pub fn security_qos_flags(&mut self, flags: u32) -> &mut OpenOptions {
         use std::os::windows::fs::OpenOptionsExt;
         self.set_std(|options| {

@@ -1,4 +1,4 @@
-//! What is in a directory.
+//! The entries of a directory.
 //!
 //! The system is asked on the blocking pool, for a batch of entries at a time.
 
@@ -169,7 +169,7 @@ impl DirEntry {
         self.std.file_name()
     }
 
-    /// What the entry is. Symbolic links are not followed.
+    /// The metadata of the entry. Symbolic links are not followed.
     ///
     /// # Errors
     /// Those of [`std::fs::DirEntry::metadata`].
@@ -181,7 +181,7 @@ impl DirEntry {
         run::offload(move || std.metadata()).await
     }
 
-    /// What kind of file the entry is. Symbolic links are not followed.
+    /// The kind of file that the entry is. Symbolic links are not followed.
     ///
     /// # Errors
     /// Those of [`std::fs::DirEntry::file_type`].

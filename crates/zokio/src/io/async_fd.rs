@@ -339,7 +339,7 @@ impl<T: AsRawFd> AsyncFd<T> {
     /// `WouldBlock`.
     ///
     /// # Errors
-    /// What `f` returns; or that the runtime has shut down.
+    /// The errors of `f`; or that the runtime has shut down.
     ///
     /// # Cancel safety
     /// The future is dropped between runs of `f` only.
@@ -450,7 +450,7 @@ impl<T: AsRawFd> Drop for AsyncFd<T> {
     }
 }
 
-/// What the two guards have in common.
+/// The methods that the two guards have in common.
 macro_rules! guard_methods {
     () => {
         /// Says that an operation would have blocked: the descriptor counts as not ready until the
@@ -478,7 +478,7 @@ macro_rules! guard_methods {
         /// same; this method makes it visible.
         pub fn retain_ready(&mut self) {}
 
-        /// What the descriptor was ready for.
+        /// The readiness that the descriptor had.
         pub fn ready(&self) -> Ready {
             self.event
                 .map_or(Ready::EMPTY, |event| ready_of(event.ready()))
@@ -513,7 +513,7 @@ impl<'a, Inner: AsRawFd> AsyncFdReadyGuard<'a, Inner> {
         }
     }
 
-    /// What the guard is of.
+    /// The object that the guard is of.
     pub fn get_ref(&self) -> &'a AsyncFd<Inner> {
         self.async_fd
     }
@@ -551,12 +551,12 @@ impl<Inner: AsRawFd> AsyncFdReadyMutGuard<'_, Inner> {
         }
     }
 
-    /// What the guard is of.
+    /// The object that the guard is of.
     pub fn get_ref(&self) -> &AsyncFd<Inner> {
         self.async_fd
     }
 
-    /// What the guard is of.
+    /// The object that the guard is of.
     pub fn get_mut(&mut self) -> &mut AsyncFd<Inner> {
         self.async_fd
     }

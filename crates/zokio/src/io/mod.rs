@@ -27,7 +27,7 @@ mod stdio;
 
 pub use stdio::{Stderr, Stdin, Stdout, stderr, stdin, stdout};
 
-/// What only unix has: readiness of any descriptor.
+/// Readiness of any descriptor, which only unix has.
 #[cfg(unix)]
 pub mod unix {
     pub use super::async_fd::{

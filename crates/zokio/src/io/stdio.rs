@@ -33,8 +33,8 @@ use zokio_io::{AsyncRead, AsyncWrite, ReadBuf};
 /// read as soon as there is more, or the end.
 ///
 /// # Cancel safety
-/// What a read brings whose future was dropped is kept in here for the next read. It is lost only if this
-/// is dropped in the moment in which it comes.
+/// The bytes of a read whose future was dropped are kept in here for the next read. They are lost only if
+/// this is dropped in the moment in which they come.
 ///
 /// # Platforms
 /// On Windows a read cannot be ended. A runtime waits for it when it is dropped, unless by

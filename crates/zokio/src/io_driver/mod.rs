@@ -1,5 +1,5 @@
-//! What every socket and pipe of this crate stands on: a source of events tied to the driver of
-//! the runtime it was made in.
+//! The ground that every socket and pipe of this crate stands on: a source of events, tied to the driver
+//! of the runtime it was made in.
 //!
 //! [`IoSource`] holds the system's object and its registration. A readiness set begins to watch the object
 //! with its first operation, and it is the set of the worker that runs the operation. Some objects are
@@ -55,13 +55,13 @@ use zokio_driver::{
 use zokio_io::{Interest, ReadBuf, Ready};
 use zokio_task::{context, coop};
 
-/// What a source waits for unless it can only be read or only be written.
+/// The interest of a source that can be read and written.
 pub(crate) const BOTH: DriverInterest = DriverInterest::READABLE.add(DriverInterest::WRITABLE);
 
-/// What a set watches a stream for: urgent data, too, because reads stop in front of it.
+/// The interest in a stream: urgent data, too, because reads stop in front of it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) const STREAM: DriverInterest = BOTH.add(DriverInterest::PRIORITY);
-/// What a set watches a stream for.
+/// The interest in a stream.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) const STREAM: DriverInterest = BOTH;
 
@@ -71,7 +71,7 @@ const SHORT_READ_IS_LAST: bool = cfg!(any(target_os = "linux", target_os = "andr
 /// Whether a short write of a stream says that there is no room.
 const SHORT_WRITE_IS_LAST: bool = cfg!(unix);
 
-/// What one transfer of a stream has moved.
+/// The outcome of one transfer of a stream.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moved {
     pub(crate) bytes: usize,
@@ -88,8 +88,8 @@ impl From<usize> for Moved {
     }
 }
 
-/// What receiving a datagram waits for: an answer of the network to what was sent earlier is an error
-/// of the socket, and told to the receiver.
+/// The interest of a receiver of datagrams: the network's answer to an earlier datagram is an error of the
+/// socket, and told to the receiver.
 pub(crate) const RECEIVABLE: Interest = Interest::READABLE.add(Interest::ERROR);
 
 impl<E: fmt::Debug> fmt::Debug for IoSource<E> {
@@ -381,8 +381,8 @@ pub(crate) fn advance<B: BufMut>(buf: &mut B, read: usize) {
 /// The most slices that a call takes on the systems that say so. The standard library cuts the rest off.
 const SLICES_MAX: usize = 1024;
 
-/// What one call is to be given of `slices`: from the first that holds something on, as many as it takes.
-/// Otherwise a call that gets only empty ones says 0, which is read as "no more can be written".
+/// The part of `slices` that one call is given: from the first that holds something on, as many as the call
+/// takes. A call that got only empty ones would say 0, which is read as "no more can be written".
 pub(crate) fn gathered<'a, 'b>(slices: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>] {
     let from = slices.iter().position(|slice| !slice.is_empty());
     let rest = &slices[from.unwrap_or(0)..];

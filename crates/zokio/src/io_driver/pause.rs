@@ -49,7 +49,7 @@ impl BackOff {
 /// Runs `attempt` until it does not say `WouldBlock`, with growing pauses.
 ///
 /// # Errors
-/// What `attempt` returns; or that the runtime has shut down.
+/// The errors of `attempt`; or that the runtime has shut down.
 ///
 /// # Cancel safety
 /// The future is dropped between two attempts only.

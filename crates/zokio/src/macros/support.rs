@@ -1,4 +1,4 @@
-//! What the macros expand to. Not for use by hand.
+//! The names that the macros expand to. Not for use by hand.
 
 pub use std::future::{Future, IntoFuture, poll_fn};
 pub use std::pin::Pin;

@@ -348,7 +348,7 @@ fn task_locals_are_there_while_the_future_is_dropped() {
     assert_eq!(future.as_mut().take_value(), None);
 }
 
-/// What a panic of `run` says.
+/// The message of a panic of `run`.
 #[track_caller]
 fn panic_of<R>(run: impl FnOnce() -> R) -> String {
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));

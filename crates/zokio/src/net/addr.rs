@@ -22,7 +22,7 @@ pub(crate) mod sealed {
     #[derive(Debug)]
     pub struct Internal;
 
-    /// What [`ToSocketAddrs`](super::ToSocketAddrs) does.
+    /// The work of [`ToSocketAddrs`](super::ToSocketAddrs).
     pub trait Resolve {
         /// The addresses.
         type Iter: Iterator<Item = SocketAddr> + Send + 'static;
@@ -191,12 +191,12 @@ impl Future for Lookup {
     }
 }
 
-/// What a look-up found.
+/// The addresses that a look-up found.
 #[derive(Debug)]
 pub enum Addresses {
     /// The one address that was given.
     One(option::IntoIter<SocketAddr>),
-    /// What the resolver answered.
+    /// The resolver's answer.
     More(vec::IntoIter<SocketAddr>),
 }
 

@@ -74,7 +74,7 @@ macro_rules! readiness_methods {
         /// The rules for `f` are those of [`try_io`](Self::try_io).
         ///
         /// # Errors
-        /// What `f` returns; or that the runtime has shut down.
+        /// The errors of `f`; or that the runtime has shut down.
         ///
         /// # Cancel safety
         /// The future is dropped between runs of `f` only.
@@ -277,7 +277,7 @@ macro_rules! stream_traits {
     };
 }
 
-/// What the traits of a stream stand on, by shared reference, so that halves can use it too.
+/// The methods that the traits of a stream stand on, by shared reference, so that halves can use them too.
 macro_rules! stream_shared_methods {
     ($mio:ident) => {
         /// The system's stream.

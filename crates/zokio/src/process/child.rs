@@ -49,7 +49,7 @@ impl Child {
         driver: DriverHandle,
     ) -> io::Result<Child> {
         let (stdin, stdout, stderr) = (std.stdin.take(), std.stdout.take(), std.stderr.take());
-        // Whatever fails from here on: there is no child, and no process either.
+        // If anything fails from here on, there is no child, and no process either.
         let mut child = Child {
             reaper: Reaper {
                 state: State::Unreaped(Process::new(std, driver.clone())?),
@@ -222,7 +222,7 @@ impl Drop for Reaper {
             return;
         };
         if self.kill_on_drop {
-            // What cannot be killed has ended, or is not ours to kill any more.
+            // A process that cannot be killed has ended, or is not ours to kill any more.
             let _ = process.kill();
         }
         process.abandon();

@@ -131,7 +131,7 @@ impl Command {
         self
     }
 
-    /// What [`kill_on_drop`](Self::kill_on_drop) said.
+    /// The setting of [`kill_on_drop`](Self::kill_on_drop).
     pub fn get_kill_on_drop(&self) -> bool {
         self.kill_on_drop
     }
@@ -161,7 +161,7 @@ impl Command {
     /// standard library has and this type has not.
     ///
     /// # Errors
-    /// What the function returns; as [`spawn`](Self::spawn).
+    /// The errors of the function; and as [`spawn`](Self::spawn).
     ///
     /// # Panics
     /// As [`spawn`](Self::spawn).
@@ -235,7 +235,7 @@ impl Command {
     }
 }
 
-/// What only unix has.
+/// Settings that only unix has.
 #[cfg(unix)]
 impl Command {
     /// Sets what the process sees as its own name, its argument 0.
@@ -279,7 +279,7 @@ impl Command {
     }
 }
 
-/// What only Windows has.
+/// Settings that only Windows has.
 #[cfg(windows)]
 impl Command {
     /// Sets the [flags](https://learn.microsoft.com/windows/win32/procthread/process-creation-flags)

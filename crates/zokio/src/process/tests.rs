@@ -1,4 +1,4 @@
-//! What cannot be seen from outside: children that are noticed by signals.
+//! Tests of what cannot be seen from outside: children that are noticed by signals.
 #![allow(clippy::zombie_processes)] // They are reaped by what is tested.
 
 use super::imp::{Means, Process};

@@ -284,7 +284,7 @@ fn register(kind: SignalKind, sender: UnixStream) -> io::Result<SigId> {
 /// How often a handler tries to tell of a signal.
 const WRITES_MAX: u32 = 16;
 
-/// What is known of one signal, for the whole process.
+/// The record of one signal, for the whole process.
 struct Record {
     is_installed: Mutex<bool>,
     listeners: AtomicUsize,
@@ -385,7 +385,7 @@ impl Signal {
         if !matches!(first, Ok(count) if count > 0) {
             return Poll::Ready(None);
         }
-        // What came until now is one signal.
+        // All wake-ups that came until now are one signal.
         while matches!(receiver.read(&mut bytes), Ok(count) if count == bytes.len()) {}
         Poll::Ready(Some(()))
     }

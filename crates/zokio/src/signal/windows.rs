@@ -26,10 +26,10 @@ use zokio_base::parker::Parker;
 use zokio_base::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use zokio_base::sync::{Arc, Mutex, OnceLock};
 
-/// Who listens, for all events.
+/// The listeners, for all events.
 static LISTENERS: Mutex<Vec<Arc<Inbox>>> = Mutex::new(Vec::new());
 
-/// What the handler leaves for one listener.
+/// The place where the handler leaves events for one listener.
 struct Inbox {
     event: u32,
     /// An event came and was not received yet.

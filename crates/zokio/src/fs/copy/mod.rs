@@ -68,7 +68,7 @@ pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<u64, i
     .await
 }
 
-/// What a copy says that nobody waits for any more.
+/// The error of a copy that nobody waits for any more.
 fn stopped() -> io::Error {
     io::Error::new(io::ErrorKind::Interrupted, "the copy is no longer wanted")
 }

@@ -1,4 +1,4 @@
-//! What is under way on an open file, one thing at a time.
+//! The operation that is under way on an open file: one at a time.
 //!
 //! ```text
 //!            read that has to wait            write that has to wait
@@ -60,13 +60,13 @@ enum State {
 struct Failed {
     /// None once somebody was told.
     untold: Option<io::Error>,
-    /// What was not written, behind its first `done` bytes. None if it does not belong where the position
-    /// is now, or is lost.
+    /// The unwritten bytes, behind the first `done` of them. None if they do not belong where the position
+    /// is now, or are lost.
     rest: Option<Bytes>,
     done: usize,
 }
 
-/// What is under way on an open file.
+/// The state of an open file: the operation under way, and the bytes around it.
 pub(super) struct Engine {
     state: State,
     /// A change of the length that is under way, beside a seek's result at most (invariant 3).

@@ -185,7 +185,7 @@ impl File {
         std::future::poll_fn(|cx| engine.poll_resized(cx)).await
     }
 
-    /// What the file is.
+    /// Asks for the file's metadata: its kind, length, permissions and times.
     ///
     /// # Errors
     /// Those of [`std::fs::File::metadata`].

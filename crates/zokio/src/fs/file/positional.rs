@@ -1,8 +1,8 @@
 //! Reading and writing at an offset, with buffers that are given away and come back.
 //!
-//! What is cached is read at once, on the calling thread. What has to wait goes to the ring or the
-//! blocking pool with its buffer and a reference to the file: so that any number of these may be
-//! under way on one file, in any order, and none of them waits for another.
+//! Cached bytes are read at once, on the calling thread. An operation that has to wait goes to the ring or
+//! the blocking pool with its buffer and a reference to the file. So any number of operations may be under
+//! way on one file, in any order, and none of them waits for another.
 //!
 //! Invariants:
 //!
@@ -24,7 +24,7 @@ use zokio_task::coop;
 /// The most that is copied on the calling thread: a copy of more would keep others waiting.
 const AT_ONCE_MAX: usize = 256 * 1024;
 
-/// What there is to say where the system has kept a buffer.
+/// The message of the panic where the system has kept a buffer.
 const KEPT: &str = "the runtime was shut down, and the system did not give the buffer back";
 
 /// An operation on its way, with the buffer `B`.
@@ -56,7 +56,7 @@ impl<B, O: Backends> Stage<B, O> {
     }
 }
 
-/// What reading and writing differ in.
+/// The parts in which reading and writing differ.
 trait Transfer: Backends {
     type Buf;
     /// The error of a transfer of everything that moves nothing more.
@@ -122,7 +122,7 @@ impl<B: IoBuf> Transfer for Write<B> {
     fn note(_buf: &mut B, _done: usize) {}
 }
 
-/// What the futures here are made of: one transfer, or as many as it takes if `is_exact`.
+/// The core of the futures here: one transfer, or as many as it takes if `is_exact`.
 #[derive(Debug)]
 struct Steps<T: Transfer> {
     file: Arc<OpenFile>,
@@ -247,7 +247,7 @@ macro_rules! future {
         }
 
         impl<B: $bound> $name<B> {
-            /// What the steps' outcome is to the caller.
+            /// Turns the outcome of the steps into the caller's result.
             fn finish(
                 (result, buf): (io::Result<usize>, B),
             ) -> (io::Result<$count>, B) {

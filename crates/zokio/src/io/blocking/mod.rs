@@ -26,7 +26,7 @@ use zokio_task::JoinError;
 /// How many bytes one job moves at most.
 const MAX_BUF_SIZE: usize = 2 * 1024 * 1024;
 
-/// What became of a job that brought nothing: the pool was shut down before the job began, or the job
+/// The error of a job that brought nothing: the pool was shut down before the job began, or the job
 /// panicked.
 fn lost(error: JoinError) -> io::Error {
     if error.is_cancelled() {

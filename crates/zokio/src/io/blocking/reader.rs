@@ -14,10 +14,10 @@ use zokio_driver::bell::Bell;
 use zokio_io::ReadBuf;
 use zokio_task::{JoinHandle, coop};
 
-/// What a job returns: the buffer, which holds what was read.
+/// The result of a job: the buffer, which holds the bytes that were read.
 type Filled = (Vec<u8>, io::Result<()>);
 
-/// What a [`Reader`] reads from.
+/// The source of a [`Reader`].
 pub(crate) trait Input: Send + Sync + 'static {
     /// Reads at least one byte, at most as many as `buf` has room for, unless the stream has ended. Waits
     /// until `bell` is rung; then it reads nothing, and fails.
@@ -30,7 +30,7 @@ pub(crate) struct Reader<T> {
     /// Ends the wait of the job that is under way.
     bell: Arc<Bell>,
     reading: Option<JoinHandle<Filled>>,
-    /// What was read and not asked for yet, from `start` on. Kept for the allocation.
+    /// Bytes that were read and not asked for yet, from `start` on. Kept for the allocation.
     unread: Vec<u8>,
     start: usize,
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use zokio_driver::bell::Bell;
 use zokio_io::ReadBuf;
 
-/// What the stream does when it is asked.
+/// The answer of the stream when it is asked.
 enum Step {
     Bytes(&'static [u8]),
     Fail(ErrorKind),

@@ -8,10 +8,10 @@ use std::task::{Context, Poll, ready};
 use zokio_base::sync::Arc;
 use zokio_task::{JoinHandle, coop};
 
-/// What a job returns: the buffer, for its allocation.
+/// The result of a job: the buffer, for its allocation.
 type Written = (Vec<u8>, io::Result<()>);
 
-/// What a [`Writer`] writes to.
+/// The target of a [`Writer`].
 pub(crate) trait Output: Send + Sync + 'static {
     /// Writes a part of `buf`, or says that nothing of it was taken.
     fn write(&self, buf: &[u8]) -> io::Result<usize>;

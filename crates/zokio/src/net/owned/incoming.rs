@@ -10,7 +10,7 @@
 //!
 //! 1. A connection that the kernel accepted is in the queue, or was given to the caller, or is closed
 //!    because the `Incoming` was dropped. A future of [`Incoming::accept`] owns none.
-//! 2. Whoever has seen the end of the request is alone with the listener again.
+//! 2. Once the end of the request was seen, nobody but its owner has the listener.
 
 use crate::net::{TcpListener, TcpStream};
 use std::fmt;

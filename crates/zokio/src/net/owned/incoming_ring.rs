@@ -18,7 +18,7 @@ pub(super) struct Accepting {
     is_given_up: bool,
 }
 
-/// What the end of a request means.
+/// The meaning of a request's end.
 enum Meaning {
     /// It is armed again, or given up.
     GoOn,

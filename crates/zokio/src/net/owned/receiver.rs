@@ -36,7 +36,7 @@ mod ring;
 #[path = "receiver_plain.rs"]
 mod ring;
 
-/// What comes next.
+/// The next thing that the kernel brings.
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))] // A ring would bring them.
 enum Next {
     Bytes(Lease),
@@ -126,7 +126,7 @@ impl fmt::Debug for Buffer {
     }
 }
 
-/// What a [`Receiver`] can receive from: a stream, or its owned half for reading.
+/// A source of a [`Receiver`]: a stream, or its owned half for reading.
 ///
 /// The trait is sealed: it can be named in bounds, and implemented here only.
 pub trait Source: Send + Sync + 'static {
@@ -228,7 +228,7 @@ impl<R: Source> Receiver<R> {
         }
     }
 
-    /// What it receives from. Do not read from it.
+    /// The source that it receives from. Do not read from it.
     pub fn source(&self) -> &R {
         &self.source
     }

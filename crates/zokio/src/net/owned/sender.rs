@@ -30,7 +30,7 @@ mod ring;
 #[path = "sender_plain.rs"]
 mod ring;
 
-/// What a [`ZcSender`] can send to: a stream, or its owned half for writing.
+/// A target of a [`ZcSender`]: a stream, or its owned half for writing.
 ///
 /// The trait is sealed: it can be named in bounds, and implemented here only.
 pub trait Target: Send + Sync + 'static {
@@ -111,7 +111,7 @@ impl<W: Target> ZcSender<W> {
         }
     }
 
-    /// What it sends to. Do not write to it while a send is under way.
+    /// The target that it sends to. Do not write to it while a send is under way.
     pub fn target(&self) -> &W {
         &self.target
     }

@@ -24,7 +24,7 @@ impl<W: Target> AsFd for Kept<W> {
 /// After so many sends in a row that were copied after all, the rest is written: that costs less.
 const COPIED_MAX: u32 = 4;
 
-/// What came of a request.
+/// The outcome of a request.
 struct Ended {
     result: i32,
     was_copied: bool,

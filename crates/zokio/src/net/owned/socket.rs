@@ -1,4 +1,4 @@
-//! What the lanes ask of a stream socket.
+//! The operations that the lanes ask of a stream socket.
 
 use crate::net::TcpStream;
 #[cfg(unix)]
@@ -21,10 +21,10 @@ impl StreamSocket for TcpStream {}
 #[cfg(unix)]
 impl StreamSocket for UnixStream {}
 
-/// What the lanes do with a socket.
+/// The operations of a socket that the lanes use.
 #[cfg(unix)]
 pub trait Sealed: Lane + AsFd + Send + Sync + 'static {}
-/// What the lanes do with a socket.
+/// The operations of a socket that the lanes use.
 #[cfg(not(unix))]
 pub trait Sealed: Lane + Send + Sync + 'static {}
 

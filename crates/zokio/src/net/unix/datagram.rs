@@ -49,12 +49,12 @@ pub struct UnixDatagram {
 struct Socket {
     inner: mio::net::UnixDatagram,
     is_shut_down: AtomicBool,
-    /// What a sender that polls waits for.
+    /// The room that a sender that polls waits for.
     refused: RefusedSlot,
 }
 
 impl Socket {
-    /// What a receive has brought, or `end` if it will never bring anything.
+    /// The result of a receive, or `end` if it will never bring anything.
     fn received<R>(
         &self,
         result: io::Result<R>,
@@ -177,7 +177,7 @@ impl UnixDatagram {
         let (left, right) = mio::net::UnixDatagram::pair()?;
         let end = |socket| {
             let UnixDatagram { io } = UnixDatagram::new(socket)?;
-            // What was just made has room to send.
+            // A new socket has room to send.
             let io = io.assuming(Ready::WRITABLE);
             io::Result::Ok(UnixDatagram { io })
         };

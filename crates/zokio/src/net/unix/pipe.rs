@@ -161,7 +161,7 @@ fn check_access(file: &File, wanted: libc::c_int) -> io::Result<()> {
     }
 }
 
-/// What both ends have in common.
+/// The methods that both ends have in common.
 macro_rules! pipe_end {
     ($type:ident, $mio:ident, $interest:expr, $access:expr) => {
         impl $type {

@@ -147,7 +147,7 @@ impl UnixStream {
     pub fn from_std(stream: net::UnixStream) -> io::Result<UnixStream> {
         assert_nonblocking(&stream)?;
         let kind = SockRef::from(&stream).r#type();
-        // What is no socket at all says so when it is used.
+        // A descriptor that is no socket at all says so when it is used.
         let is_of_records = kind.is_ok_and(|kind| kind != socket2::Type::STREAM);
         let io = IoSource::new(mio::net::UnixStream::from_std(stream), STREAM)?.watched()?;
         Ok(UnixStream { io, is_of_records })
@@ -177,7 +177,7 @@ impl UnixStream {
         self.io.peer_addr().map(SocketAddr)
     }
 
-    /// Who the peer was when it connected.
+    /// The process that had the other end when the stream was connected, and its owner.
     ///
     /// # Errors
     /// The errors of `getsockopt` (`SO_PEERCRED`) on Linux, of `getpeerucred` on illumos and Solaris, and

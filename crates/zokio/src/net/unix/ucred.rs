@@ -4,7 +4,7 @@ use super::{UnixStream, gid_t, pid_t, uid_t};
 use std::io;
 use std::os::fd::AsFd;
 
-/// Who the peer was when it connected.
+/// The process that had the other end of a stream when it was connected, and its owner.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UCred {
     pid: Option<pid_t>,

@@ -1,3 +1,3 @@
-//! What only Windows has: named pipes.
+//! Named pipes, which only Windows has.
 
 pub mod named_pipe;

@@ -10,7 +10,7 @@
 //!    source, or is entered among the homeless.
 //! 2. The lock of an orphan is never taken while a lock of the driver's sets is held: sets wake
 //!    without theirs.
-//! 3. What is dropped under no lock: a child's source, as that leaves a set.
+//! 3. A child's source is dropped under no lock, as that leaves a set.
 
 use super::homeless;
 use super::watch::Watched;

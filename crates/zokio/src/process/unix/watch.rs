@@ -33,7 +33,7 @@ pub(in crate::process) enum Means {
 }
 
 impl Means {
-    /// What this system is believed to have.
+    /// The best means that this system is believed to have.
     pub(super) fn best() -> Self {
         if cfg!(any(target_os = "linux", target_os = "android")) {
             Self::Pidfd
@@ -56,7 +56,7 @@ pub(super) enum Source {
 
 /// Stands for a source while there are no descriptors.
 pub(super) struct Asking {
-    /// What to have as soon as possible. None if the system cannot watch the descriptors that there are.
+    /// The means to change to as soon as possible. None if the system cannot watch the descriptors that there are.
     means: Option<Means>,
     driver: DriverHandle,
     back_off: BackOff,
@@ -86,7 +86,7 @@ impl Asking {
     fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.pause.is_none() {
             if try_driver().is_none() {
-                // Whoever reaps events polls an orphan, perhaps outside of every runtime.
+                // The reaper of events polls an orphan, perhaps outside of every runtime.
                 return Poll::Ready(Err(zokio_driver::poll::shutdown_error()));
             }
             self.pause = Some(self.back_off.pause()?);

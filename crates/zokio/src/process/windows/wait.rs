@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //!
-//! 1. What the callback gets is alive until [`Wait`] is dropped, which waits for a callback that is
+//! 1. The callback's argument is alive until [`Wait`] is dropped, which waits for a callback that is
 //!    running. So a waker must not drop the wait that wakes it; those of tasks do not.
 //! 2. The handle that is waited for stays open until then: its owner promises that.
 #![allow(unsafe_code)]

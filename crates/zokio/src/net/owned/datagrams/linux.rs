@@ -22,7 +22,7 @@ pub(super) fn can_split(socket: &UdpSocket) -> bool {
     datagrams::has_gso(socket.as_fd())
 }
 
-/// What the error of a joined message means.
+/// Judges the error of a joined message.
 pub(super) fn retreat(error: &io::Error) -> Retreat {
     match error.raw_os_error() {
         // The device computes no checksums.

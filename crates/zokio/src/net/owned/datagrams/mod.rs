@@ -6,7 +6,7 @@
 //!
 //! Invariants:
 //!
-//! 1. What leaves a [`SendBatch`] was given to the system; what is still inside was not.
+//! 1. A datagram leaves a [`SendBatch`] when it was given to the system; one that is still inside was not.
 //! 2. Joining changes nothing that a receiver could see: only neighbours with one peer and one size
 //!    are joined (the last may be shorter), and what the system refuses joined is sent one by one.
 //! 3. A lane that has the kernel join receives only into messages that no joined datagram exceeds.
@@ -183,7 +183,7 @@ impl UdpLane {
     }
 }
 
-/// What an error means for the datagrams that were joined.
+/// The consequence of an error for the datagrams that were joined.
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))] // None are joined elsewhere.
 enum Retreat {
     /// The device cannot split: join no more.

@@ -99,7 +99,7 @@ impl RecvBatch {
             }
         }
         match result {
-            // What came before an error is received first.
+            // The datagrams that came before an error are received first.
             Err(error) if !self.received.is_empty() => {
                 if error.kind() != io::ErrorKind::WouldBlock {
                     self.error = Some(error);
@@ -141,7 +141,7 @@ impl<'a> IntoIterator for &'a RecvBatch {
 pub struct Datagram<'a> {
     /// Its bytes.
     pub bytes: &'a [u8],
-    /// Who sent it.
+    /// The address of its sender.
     pub peer: SocketAddr,
     /// Whether it was longer than the batch's messages, and its end was cut off. Never on Windows, where
     /// that is an error.

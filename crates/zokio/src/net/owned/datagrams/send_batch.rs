@@ -141,7 +141,7 @@ impl SendBatch {
         messages
     }
 
-    /// What `error`, of the first message, means if it was joined.
+    /// Judges `error`, of the first message, which may have been joined.
     pub(super) fn retreat(&mut self, joins: bool, error: &io::Error) -> Retreat {
         let count = self.run_from(self.next, joins);
         if count == 1 {

@@ -7,7 +7,7 @@ use std::io;
 use zokio_driver::op::net::{is_unsupported, splice::Pipe};
 use zokio_io::Interest;
 
-/// What has left one socket and not yet entered the other.
+/// The bytes that have left one socket and not yet entered the other.
 pub(super) enum Conduit {
     /// Nothing has come yet.
     New,

@@ -4,7 +4,7 @@ use super::buffer::Buffer;
 use crate::net::owned::socket::StreamSocket;
 use std::io;
 
-/// What has left one socket and not yet entered the other.
+/// The bytes that have left one socket and not yet entered the other.
 pub(super) struct Conduit(Buffer);
 
 impl Conduit {

@@ -112,7 +112,7 @@ macro_rules! pipe_end {
                 Self::of(unsafe { OwnedHandle::from_raw_handle(handle) })
             }
 
-            /// What the system knows of the pipe.
+            /// Asks the system for the properties of the pipe.
             ///
             /// # Errors
             /// The errors of `GetNamedPipeInfo`.
@@ -229,7 +229,7 @@ macro_rules! pipe_end {
             /// The rules for `f` are those of [`try_io`](Self::try_io).
             ///
             /// # Errors
-            /// What `f` returns; or that the runtime has shut down.
+            /// The errors of `f`; or that the runtime has shut down.
             ///
             /// # Cancel safety
             /// The future is dropped between runs of `f` only.

@@ -17,7 +17,7 @@ use windows_sys::Win32::System::Pipes::{
 };
 use windows_sys::Win32::System::SystemServices::ACCESS_SYSTEM_SECURITY;
 
-/// What an instance's buffers hold unless set, in bytes.
+/// The size of an instance's buffers unless it is set, in bytes.
 const BUFFER_SIZE: u32 = 65_536;
 
 /// Whether a pipe keeps the bounds between writes.
@@ -40,7 +40,7 @@ pub enum PipeEnd {
     Server,
 }
 
-/// What the system knows of a pipe.
+/// The properties of a pipe, as the system tells them.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PipeInfo {
@@ -72,7 +72,7 @@ pub struct PipeInfo {
 /// ```
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
-    /// What is asked for of the handle.
+    /// The mode that the handle is asked for with.
     open_mode: u32,
     pipe_mode: PipeMode,
     rejects_remote_clients: bool,
@@ -297,7 +297,7 @@ impl ClientOptions {
         self.set(GENERIC_WRITE, allowed)
     }
 
-    /// What the server may do in the client's name: the `SECURITY_` flags of `CreateFileW`.
+    /// Sets which rights the server gets to act in the client's name: the `SECURITY_` flags of `CreateFileW`.
     /// `SECURITY_IDENTIFICATION` unless set; `SECURITY_SQOS_PRESENT` is always added.
     pub fn security_qos_flags(&mut self, flags: u32) -> &mut Self {
         self.security_qos_flags = flags | SECURITY_SQOS_PRESENT;

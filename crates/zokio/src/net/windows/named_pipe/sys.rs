@@ -14,7 +14,7 @@ use windows_sys::Win32::System::Pipes::{
     SetNamedPipeHandleState,
 };
 
-/// What an instance of a pipe is made with.
+/// The properties that an instance of a pipe is made with.
 pub(super) struct NewPipe {
     pub(super) open_mode: u32,
     pub(super) pipe_mode: u32,
@@ -89,7 +89,7 @@ pub(super) fn read_messages(pipe: &OwnedHandle) -> io::Result<()> {
     Ok(())
 }
 
-/// What the system knows of a pipe. A handle that is none of a pipe's is an error.
+/// Asks the system for the properties of a pipe. A handle that is none of a pipe's is an error.
 pub(super) fn info(pipe: RawHandle) -> io::Result<PipeInfo> {
     let (mut flags, mut out_buffer_size, mut in_buffer_size, mut max_instances) = (0, 0, 0, 0);
     // SAFETY: four places to write to, which live until the call returns.
