@@ -36,7 +36,7 @@ pub struct Clock(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    /// What the clock shows at `anchor`.
+    /// The time that the clock shows at `anchor`.
     shown: Instant,
     /// The system's time at which the clock was last set running, or none while it stands.
     anchor: Option<Instant>,
@@ -65,7 +65,7 @@ impl Clock {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the clock shows.
+    /// The time that the clock shows.
     #[inline]
     pub fn now(&self) -> Instant {
         if !ANY_PAUSED.load(Ordering::Relaxed) {
@@ -189,7 +189,7 @@ pub fn current() -> Option<Clock> {
         .flatten()
 }
 
-/// What the calling thread's clock shows; outside of every runtime, the system's.
+/// The time that the calling thread's clock shows; outside of every runtime, the system's.
 #[inline]
 pub fn now() -> Instant {
     if !ANY_PAUSED.load(Ordering::Relaxed) {

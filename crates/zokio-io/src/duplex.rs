@@ -147,10 +147,10 @@ pub fn simplex(max_buf_size: usize) -> (ReadHalf<SimplexStream>, WriteHalf<Simpl
     split(SimplexStream::new_unsplit(max_buf_size))
 }
 
-/// What a step returns: its result, and what is to be done once the lock is released.
+/// The outcome of a step: its result, and the duty that is left once the lock is released.
 type Step<T> = (Poll<io::Result<T>>, After);
 
-/// What must not be done under the lock: wakers are foreign code, which may use the pipe.
+/// A duty that must wait until the lock is released: wakers are foreign code, which may use the pipe.
 enum After {
     Nothing,
     Wake(KeptWaker),

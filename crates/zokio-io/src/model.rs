@@ -139,7 +139,7 @@ fn halves_of_a_pipe() {
         let mut bytes = Vec::new();
         block_on(reader.read_to_end(&mut bytes)).unwrap();
         assert_eq!(bytes, b"ab");
-        // What was split can be put together again once both halves are back.
+        // The halves can be put together again once both are back.
         let writer = other.join().unwrap();
         assert!(reader.is_pair_of(&writer));
         drop(reader.unsplit(writer));

@@ -90,7 +90,7 @@ impl<'a> ReadBuf<'a> {
 
     /// A new buffer over the next `n` bytes of the unfilled part, or all of it if there are fewer.
     ///
-    /// What is filled there does not count here until [`advance`](Self::advance) says so; memory
+    /// Bytes that are filled there do not count here until [`advance`](Self::advance) says so; memory
     /// that was initialised through it must be declared first, by [`assume_init`](Self::assume_init).
     #[inline]
     pub fn take(&mut self, n: usize) -> ReadBuf<'_> {

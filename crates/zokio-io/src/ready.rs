@@ -5,7 +5,7 @@
 use std::fmt;
 use std::ops;
 
-/// What a source is ready for.
+/// The directions that a source is ready for.
 ///
 /// A closed half counts as ready for its direction: an operation would not wait.
 ///

@@ -4,7 +4,7 @@
 //!
 //! 1. The stream stands in the allocation that both halves share, and is pinned there: it is moved
 //!    out only by [`ReadHalf::unsplit`], which asks for `T: Unpin`.
-//! 2. Whoever polls the stream holds its lock, so that there is one `&mut` at a time.
+//! 2. A half that polls the stream holds its lock, so that there is one `&mut` at a time.
 #![allow(unsafe_code)]
 
 use crate::{AsyncRead, AsyncWrite, ReadBuf};

@@ -98,7 +98,7 @@ impl Function {
             Kind::Main => TokenStream::new(),
             Kind::Test => quote! { #[::core::prelude::v1::test] },
         };
-        // What the compiler says about the result's type then points at the last expression.
+        // The compiler's complaint about the result's type then points at the last expression.
         let end = last_span(&body);
         let run = quote_spanned! { end => return #runtime.block_on(body); };
         quote! {

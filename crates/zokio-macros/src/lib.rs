@@ -92,7 +92,7 @@ pub fn test_tokio(args: TokenStream, item: TokenStream) -> TokenStream {
     entry::expand(args.into(), item.into(), Kind::Test, "tokio").into()
 }
 
-/// What `zokio::select!` expands to. First argument: the crate's path in brackets.
+/// The expansion of `zokio::select!`. First argument: the crate's path in brackets.
 #[doc(hidden)]
 #[proc_macro]
 pub fn __select(input: TokenStream) -> TokenStream {
@@ -100,7 +100,7 @@ pub fn __select(input: TokenStream) -> TokenStream {
     input.expand().into()
 }
 
-/// What `zokio::join!` expands to. First argument: the crate's path in brackets.
+/// The expansion of `zokio::join!`. First argument: the crate's path in brackets.
 #[doc(hidden)]
 #[proc_macro]
 pub fn __join(input: TokenStream) -> TokenStream {
@@ -108,7 +108,7 @@ pub fn __join(input: TokenStream) -> TokenStream {
     input.expand().into()
 }
 
-/// What `zokio::try_join!` expands to. First argument: the crate's path in brackets.
+/// The expansion of `zokio::try_join!`. First argument: the crate's path in brackets.
 #[doc(hidden)]
 #[proc_macro]
 pub fn __try_join(input: TokenStream) -> TokenStream {

@@ -30,7 +30,7 @@ impl Parse for Argument {
     }
 }
 
-/// What to say about a word that has no value.
+/// The complaint about a word that has no value.
 fn bare_word(name: &str) -> String {
     let flavor = match name {
         "threaded_scheduler" | "multi_thread" => "multi_thread",

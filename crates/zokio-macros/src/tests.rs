@@ -1,4 +1,4 @@
-//! What the macros say about mistakes, and what the attributes build. That the expansions compile
+//! The macros' complaints about mistakes, and the code that the attributes build. That the expansions compile
 //! and do what they should is tested in `zokio`.
 
 use crate::entry::{self, Kind};

@@ -20,9 +20,8 @@ static DEFAULT: OnceLock<Runtime> = OnceLock::new();
 /// multi-thread runtime with everything enabled and all settings at their defaults, named `default`,
 /// which is made by the first call and serves all later ones, on all threads.
 ///
-/// What is spawned there goes on when `block_on` has returned, and is waited for by nobody when the
-/// program ends: its tasks are not dropped then. A program that minds makes its own
-/// [`Runtime`](crate::Runtime).
+/// Tasks that are spawned there go on when `block_on` has returned. Nobody waits for them when the program
+/// ends, and they are not dropped then. A program that minds makes its own [`Runtime`](crate::Runtime).
 ///
 /// # Panics
 /// If the future does; if the thread is driving a runtime's tasks already; and if the default runtime

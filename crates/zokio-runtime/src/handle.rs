@@ -22,7 +22,7 @@ use zokio_task::context::{self, Services};
 use zokio_task::{JoinHandle, SpawnMeta, box_if_large};
 use zokio_time::TimerHandle;
 
-/// What a runtime consists of.
+/// The parts of a runtime.
 pub(crate) struct Inner {
     pub(crate) scheduler: Arc<Scheduler<WorkerPark, Settings>>,
     pub(crate) spawner: Spawner,
@@ -81,7 +81,7 @@ pub struct Handle {
     pub(crate) inner: Arc<Inner>,
 }
 
-// What a panic may leave behind in a runtime is what it leaves behind for every other thread too.
+// A panic leaves nothing behind in a runtime that it does not leave behind for every other thread too.
 impl UnwindSafe for Handle {}
 impl RefUnwindSafe for Handle {}
 
@@ -302,7 +302,7 @@ impl Handle {
         self.inner.name.as_deref()
     }
 
-    /// What the runtime has done so far.
+    /// Figures of the work that the runtime has done so far.
     ///
     /// # Examples
     /// ```

@@ -420,7 +420,7 @@ impl Legacy {
     }
 }
 
-/// What a builder says about histograms.
+/// A builder's settings for histograms.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Histograms {
     /// Whether poll times are counted.

@@ -3,7 +3,7 @@
 use crate::handle::{Handle, enter_region};
 use zokio_time::Instant;
 
-/// What a runtime that has nothing to do at the moment waits for. See
+/// The events that a runtime that has nothing to do at the moment waits for. See
 /// [`Runtime::run_until_idle`](crate::Runtime::run_until_idle).
 ///
 /// # Examples

@@ -11,7 +11,7 @@
 //! - [`join_set`] awaits tasks together; `local_set` runs tasks that stay on one thread, where a local
 //!   runtime is not wanted; `task_builder.rs` says more about a task.
 //!
-//! Who owns whom, so that nothing keeps itself alive for ever:
+//! Ownership is one-way, so that nothing keeps itself alive for ever:
 //!
 //! 1. A [`Handle`] owns the scheduler, the pool, the driver and the timers.
 //! 2. Threads of the pool hold a handle while they live; they end with the shutdown.

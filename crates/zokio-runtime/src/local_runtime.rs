@@ -152,7 +152,7 @@ impl LocalRuntime {
     /// ```
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        // What is spawned inside belongs here, not to a local set that is entered outside.
+        // Tasks that are spawned inside belong here, not to a local set that is entered outside.
         let _outer = current_set::hide();
         box_if_large!(future: F => self.runtime.block_on(future))
     }
@@ -197,7 +197,7 @@ impl LocalRuntime {
         self.runtime.enter()
     }
 
-    /// What the runtime has done so far.
+    /// Figures of the work that the runtime has done so far.
     ///
     /// # Examples
     /// ```

@@ -11,8 +11,8 @@ use zokio_driver::DriverMetrics;
 use zokio_driver::uring::{OpMetrics, RingStatus};
 use zokio_sched::WorkerMetrics;
 
-/// What a runtime has done so far. Each figure is read when it is asked for, and costs its workers
-/// nothing.
+/// Figures of the work that a runtime has done so far. Each figure is read when it is asked for, and costs
+/// its workers nothing.
 ///
 /// Counters of a worker are written by that worker alone, so that one that is read while the worker
 /// runs may be a moment old.
@@ -415,7 +415,7 @@ impl RuntimeMetrics {
         foreign::contained()
     }
 
-    /// What the readiness plane has done.
+    /// Figures of the work that the readiness plane has done.
     ///
     /// # Examples
     /// ```

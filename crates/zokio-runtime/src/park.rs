@@ -25,7 +25,7 @@ use zokio_time::TimerHandle;
 /// late by (50 us of timer slack for ordinary threads), and a fraction of what a wake-up costs.
 const TIMER_GAP_MIN: Duration = Duration::from_micros(64);
 
-/// What each timer that fired adds to the gap: so that a wake-up, with the other worker that it
+/// The part that each timer that fired adds to the gap: so that a wake-up, with the other worker that it
 /// calls to help, is shared by the more timers the more there are.
 const TIMER_GAP_EACH: Duration = Duration::from_micros(32);
 
@@ -154,7 +154,7 @@ impl WorkerPark {
                 }
                 return jumped;
             }
-            // What held the clock ends the wait when it lets go. Unless it just did and nobody is
+            // The holder of the clock ends the wait when it lets go. Unless it just did and nobody is
             // woken by that: a request was pending, and now it is submitted and waits for others.
             if !self.may_jump() {
                 return false;

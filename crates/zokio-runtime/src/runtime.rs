@@ -217,7 +217,7 @@ impl Runtime {
         self.handle.enter()
     }
 
-    /// What the runtime has done so far.
+    /// Figures of the work that the runtime has done so far.
     ///
     /// # Examples
     /// ```

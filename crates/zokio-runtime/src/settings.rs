@@ -23,14 +23,14 @@ pub(crate) type TaskHook = Arc<dyn Fn(&TaskMeta<'_>) + Send + Sync>;
 const TASK_PANICKED: &str =
     "a spawned task panicked and the runtime is configured to shut down on unhandled panic";
 
-/// What the panic of a task means to the others.
+/// The consequence that the panic of a task has for the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PanicPolicy {
     Ignore,
     ShutDown,
 }
 
-/// What the builder says about scheduling.
+/// The builder's settings for scheduling.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) driver_interval: u32,

@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::time::Duration;
 use zokio_task::Id;
 
-/// What a hook of the [`Builder`](crate::Builder) learns about the task that it is called for.
+/// The facts that a hook of the [`Builder`](crate::Builder) learns about the task that it is called for.
 ///
 /// # Examples
 /// ```

@@ -1,4 +1,4 @@
-//! What a runtime had is given back when its drop returns, whatever else the machine does.
+//! All that a runtime had is given back when its drop returns, whatever else the machine does.
 //!
 //! One test, because the descriptors are the process's.
 #![cfg(target_os = "linux")]
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use zokio_runtime::{Builder, Runtime};
 
-/// What the descriptors of the process are, but for the one that looks.
+/// The files behind the descriptors of the process, but for the one that looks.
 fn descriptors() -> Vec<PathBuf> {
     let entries = std::fs::read_dir("/proc/self/fd").unwrap();
     entries

@@ -1,4 +1,4 @@
-//! What nests badly: a runtime that is dropped inside of another one, and a foreign executor inside of a
+//! Things that nest badly: a runtime that is dropped inside of another one, and a foreign executor inside of a
 //! task.
 #![allow(clippy::disallowed_methods)] // A foreign executor parks real threads.
 
@@ -224,7 +224,7 @@ fn a_foreign_block_on_of_a_local_set_inside_of_a_poll_goes_on() {
     }
 }
 
-/// What a task asks with foreign wakers between its own operations brings it no new budget.
+/// Operations with foreign wakers, which a task tries between its own, bring it no new budget.
 #[test]
 fn a_task_that_asks_with_foreign_wakers_is_still_made_to_yield() {
     let runtime = single();

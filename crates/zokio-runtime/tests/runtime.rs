@@ -408,7 +408,7 @@ fn dense_timers_share_wake_ups_and_lone_ones_are_exact() {
             sleep(Duration::from_millis(1)).await;
             late.push(begun.elapsed() - Duration::from_millis(1));
         }
-        // What comes late because of other work on the machine does not always do so.
+        // A wake-up that comes late because of other work on the machine does not always do so.
         let least = late.into_iter().min().unwrap();
         assert!(least < Duration::from_millis(2), "{least:?}");
         let parks = runtime.metrics().worker_park_count(0);

@@ -1,4 +1,4 @@
-//! What all guards have in common, written once.
+//! The methods that all guards have in common, written once.
 //!
 //! A guard reaches its value through the field `data`, a raw pointer that is valid for as long as
 //! the guard holds its lock.

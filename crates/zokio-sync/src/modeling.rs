@@ -1,4 +1,4 @@
-//! What the models share: a value whose every use is checked, and waits that are given up.
+//! The parts that the models share: a value whose every use is checked, and waits that are given up.
 #![allow(unsafe_code)]
 
 use std::future::poll_fn;

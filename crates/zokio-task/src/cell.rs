@@ -11,7 +11,7 @@
 //! Tasks are not aligned to cache lines: what would be saved in false sharing between neighbours
 //! costs more in memory that every poll has to fetch.
 //!
-//! Who may touch what (numbers are invariants of `state.rs`):
+//! The right to touch each field (numbers are invariants of `state.rs`):
 //!
 //! - `state`: anyone with a reference. `vtable`, `shard`, `id`, `slot`, `location`, the extension
 //!   but for its stamp: constant from before the first reference is handed out; anyone with a
@@ -46,7 +46,7 @@ pub(crate) type Panic = Box<Box<dyn Any + Send + 'static>>;
 /// The slot of a task that is in no table.
 pub(crate) const UNTRACKED: u32 = u32::MAX;
 
-/// What is the same for every task.
+/// The part that is the same for every task.
 #[repr(C)]
 pub struct Header {
     pub(crate) state: State,
@@ -109,7 +109,7 @@ impl Header {
     }
 }
 
-/// What a task is at one time or another.
+/// The content of a task, which changes over its life.
 #[repr(C)]
 union Stage<F: Future> {
     /// Until it was polled to its end or dropped.

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use zokio_base::foreign;
 
-/// What a runtime offers to the code that runs inside of it. Implemented by the runtime's handle.
+/// The services that a runtime offers to the code that runs inside of it. Implemented by the runtime's handle.
 ///
 /// Crates below the runtime find their own part by its type: `timers()` leads to the timer handle
 /// of `zokio-time`, `driver()` to the driver handle of `zokio-driver`.
@@ -413,7 +413,7 @@ pub fn hold_nothing_back_for(waker: &Waker) -> Option<DeferGuard> {
 #[derive(Debug)]
 #[must_use]
 pub struct DeferGuard {
-    /// What was held back before.
+    /// The wakers that were held back before.
     deferred: Vec<Waker>,
     _not_send: PhantomData<*const ()>,
 }
@@ -522,7 +522,7 @@ impl Drop for PollGuard {
     }
 }
 
-/// What is left of the current poll's budget.
+/// The rest of the current poll's budget.
 #[inline]
 pub fn budget() -> Budget {
     CONTEXT
@@ -720,7 +720,7 @@ mod tests {
         defer(&foreign.clone().into());
         assert_eq!(foreign.0.load(Ordering::Relaxed), 1);
         drop(guard);
-        // What is left when the loop ends is woken, not lost.
+        // Wakers that are left when the loop ends are woken, not lost.
         assert_eq!(count.0.load(Ordering::Relaxed), 2);
         assert!(worker().is_none());
         drop(root);

@@ -202,7 +202,7 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
     })
 }
 
-/// What is left after an operation of a poll whose budget is used up; pending if it is refused.
+/// Decides on an operation of a poll whose budget is used up: the rest after it, or pending if it is refused.
 #[cold]
 fn poll_used_up(units: u8, cx: &Context<'_>) -> Poll<Budget> {
     match units {

@@ -89,7 +89,7 @@ impl JoinError {
         matches!(self.repr, Repr::Panicked(_))
     }
 
-    /// What the task panicked with, to be looked at or passed to
+    /// The payload that the task panicked with, to be looked at or passed to
     /// [`resume_unwind`](std::panic::resume_unwind).
     ///
     /// # Panics
@@ -110,7 +110,7 @@ impl JoinError {
             .expect("`JoinError` reason is not a panic.")
     }
 
-    /// What the task panicked with.
+    /// The payload that the task panicked with.
     ///
     /// # Errors
     /// The error itself, if the task did not panic.

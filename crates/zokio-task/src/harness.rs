@@ -1,4 +1,4 @@
-//! What is done with a task: run, complete, cancel, wake, join, free. The state word decides what
+//! The actions on a task: run, complete, cancel, wake, join, free. The state word decides what
 //! comes next; nothing here knows the future's type.
 //!
 //! Invariants (besides those of `state.rs`, which are meant where a comment says "invariant"):

@@ -38,7 +38,7 @@
 //! else, but keeps the memory. To shrink the allocation at the task's end: it may move by that, and
 //! every handle has its address.
 
-/// What has more bytes than this is moved into a box of its own when it is spawned or blocked on.
+/// A future with more bytes than this is moved into a box of its own when it is spawned or blocked on.
 pub const BOX_ABOVE: usize = 512;
 
 /// Whether a `T` gets a box of its own.

@@ -1,4 +1,4 @@
-//! What is known of a task besides its future: identity, place, name, priority, hook state.
+//! The facts about a task besides its future: identity, place, name, priority, hook state.
 
 use crate::id::Id;
 use std::any::Any;
@@ -11,7 +11,7 @@ use zokio_base::sync::std_atomic::{AtomicU64, Ordering};
 pub enum Priority {
     /// The greatest share.
     High,
-    /// What tasks have unless they ask for another.
+    /// The priority of tasks that ask for no other.
     #[default]
     Normal,
     /// The smallest share.
@@ -32,7 +32,7 @@ impl Priority {
     }
 }
 
-/// What a task is spawned with besides its future.
+/// The facts that a task is spawned with besides its future.
 pub struct SpawnMeta {
     /// Its identity.
     pub id: Id,
@@ -42,7 +42,7 @@ pub struct SpawnMeta {
     pub name: Option<Box<str>>,
     /// Its class.
     pub priority: Priority,
-    /// What hooks keep with the task. Costs memory only if it is set.
+    /// The state that hooks keep with the task. Costs memory only if it is set.
     pub hook: Option<Box<dyn Any + Send + Sync>>,
 }
 
@@ -93,7 +93,7 @@ impl fmt::Debug for SpawnMeta {
 /// The stamp of a task that was not stamped yet.
 const NO_STAMP: u64 = u64::MAX;
 
-/// What lies behind the stage in the allocation of a task that has a name or hook state, or whose
+/// The extension behind the stage in the allocation of a task that has a name or hook state, or whose
 /// scheduler stamps its tasks.
 pub(crate) struct Ext {
     pub(crate) name: Option<Box<str>>,

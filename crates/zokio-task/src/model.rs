@@ -22,7 +22,7 @@ use std::task::{Context, Poll, Waker};
 use zokio_base::sync::atomic::{AtomicBool, Ordering};
 use zokio_base::sync::{Mutex, model, thread};
 
-/// What a party does.
+/// The part that a party plays.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Act {
     /// Takes the task from the queue, if it is there, and runs it. It finds the flag as it is.
@@ -70,7 +70,7 @@ impl Future for Flagged {
     }
 }
 
-/// What the parties share.
+/// The state that the parties share.
 #[derive(Clone)]
 struct World {
     queue: Arc<Queue>,

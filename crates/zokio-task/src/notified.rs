@@ -60,7 +60,7 @@ impl Notified {
         self.0.name()
     }
 
-    /// What hooks keep with the task.
+    /// The state that hooks keep with the task.
     pub fn hook(&self) -> Option<&(dyn Any + Send + Sync)> {
         self.0.hook()
     }

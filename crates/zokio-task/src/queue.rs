@@ -107,7 +107,7 @@ fn take_next(task: NonNull<Header>) -> Option<NonNull<Header>> {
 
 impl Drop for TaskQueue {
     fn drop(&mut self) {
-        // What a task drops cannot reach this queue.
+        // A value that a task drops cannot reach this queue.
         while let Some(task) = self.pop_front() {
             drop(task);
         }

@@ -1,4 +1,4 @@
-//! What a task asks of whoever schedules it.
+//! The operations that a task asks of its scheduler.
 
 use crate::id::Id;
 use crate::notified::Notified;

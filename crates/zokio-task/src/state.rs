@@ -93,7 +93,7 @@ pub(crate) enum Outcome {
     Cancelled,
 }
 
-/// What a run has to do first.
+/// The first duty of a run.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ToRunning {
@@ -105,7 +105,7 @@ pub(crate) enum ToRunning {
     Superseded,
 }
 
-/// What a run has to do after a poll that was pending.
+/// The duty of a run after a poll that was pending.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ToIdle {
@@ -119,7 +119,7 @@ pub(crate) enum ToIdle {
     Cancel,
 }
 
-/// What the completing side has to do.
+/// The duty of the completing side.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ToComplete {
@@ -131,7 +131,7 @@ pub(crate) enum ToComplete {
     WakeJoin,
 }
 
-/// What the completing side has to do after waking the join handle.
+/// The duty of the completing side after it has woken the join handle.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ToJoinWoken {
@@ -141,7 +141,7 @@ pub(crate) enum ToJoinWoken {
     DropWaker,
 }
 
-/// What a wake or an abort has to do.
+/// The duty of a wake or an abort.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ToNotified {
@@ -151,7 +151,7 @@ pub(crate) enum ToNotified {
     Submit,
 }
 
-/// What a shutdown has to do.
+/// The duty of a shutdown.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ToShutdown {
@@ -161,7 +161,7 @@ pub(crate) enum ToShutdown {
     Marked,
 }
 
-/// What a join handle has to do when it is dropped.
+/// The duty of a join handle when it is dropped.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ToJoinDropped {
@@ -178,7 +178,7 @@ pub(crate) enum ToJoinDropped {
     },
 }
 
-/// What a join handle has to do when it takes the outcome.
+/// The duty of a join handle when it takes the outcome.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ToTaken {

@@ -1,4 +1,4 @@
-//! What tests and models share: a scheduler that only queues, and a ledger of births and drops.
+//! The parts that tests and models share: a scheduler that only queues, and a ledger of births and drops.
 
 use crate::{JoinError, JoinHandle, Notified, Schedule, Shard, TaskQueue};
 use std::any::Any;
@@ -126,7 +126,7 @@ pub(crate) fn poll_join<T>(join: &mut JoinHandle<T>, waker: &Waker) -> Poll<Resu
     Pin::new(join).poll(&mut Context::from_waker(waker))
 }
 
-/// What a handle yields that must be ready.
+/// The outcome of a handle that must be ready.
 pub(crate) fn join_now<T>(mut join: JoinHandle<T>) -> Result<T, JoinError> {
     match poll_join(&mut join, Waker::noop()) {
         Poll::Ready(outcome) => outcome,

@@ -1,4 +1,4 @@
-//! What a task costs, counted at the allocator: one block for each, of the size that the layout
+//! The memory that a task costs, counted at the allocator: one block for each, of the size that the layout
 //! says, and eight bytes in the shard's table.
 //!
 //! The counts are the thread's: the harness allocates on its own.

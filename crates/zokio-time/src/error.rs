@@ -18,7 +18,7 @@ pub(crate) const SHUT_DOWN: &str = "A Tokio 1.x context was found, but it is bei
 pub(crate) const THREAD_GONE: &str =
     "timers cannot be used here: the thread is ending and its runtime context is gone";
 
-/// What went wrong with a timer.
+/// The failure of a timer.
 ///
 /// No operation of this crate returns it today; it is kept for code that names it.
 #[derive(Debug, Copy, Clone)]

@@ -8,7 +8,7 @@ use std::ops::{Add, AddAssign, Sub, SubAssign};
 use std::time::Duration;
 use zokio_base::clock;
 
-/// What stands in for a deadline that does not fit the system's clock: about thirty years.
+/// The stand-in for a deadline that does not fit the system's clock: about thirty years.
 const FAR_FUTURE: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// A measurement of a clock that never goes backwards.
@@ -31,7 +31,7 @@ pub struct Instant {
 }
 
 impl Instant {
-    /// What the clock shows.
+    /// The time that the clock shows.
     ///
     /// # Examples
     /// ```

@@ -62,7 +62,7 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
     Interval::new(Timer::at(start), period)
 }
 
-/// What an [`Interval`] does after ticks were missed because nobody asked for them in time.
+/// The behaviour of an [`Interval`] after ticks were missed because nobody asked for them in time.
 ///
 /// # Examples
 /// ```
@@ -194,7 +194,7 @@ impl Interval {
         self.timer.reset(deadline, DUE);
     }
 
-    /// What happens after missed ticks.
+    /// The behaviour after missed ticks.
     pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
         self.missed_tick_behavior
     }

@@ -87,7 +87,7 @@ impl TimeSource {
         exact_nanos(since).unwrap_or(NEVER - 1)
     }
 
-    /// What the clock shows, in nanoseconds from the base.
+    /// The time that the clock shows, in nanoseconds from the base.
     pub(crate) fn now(&self) -> u64 {
         self.nanos(self.clock.now())
     }
@@ -223,7 +223,7 @@ pub(crate) enum DueAtOnce {
 #[derive(Debug)]
 pub(crate) struct Closed(pub(crate) KeptWaker);
 
-/// What became of an entry.
+/// The fate of an entry.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry {
@@ -356,7 +356,7 @@ impl Shard {
                 Entry::Waiting
             }
         };
-        // What was there before, or was not put there, is dropped without the lock.
+        // The waker that was there before, or was not put there, is dropped without the lock.
         drop(other);
         entry
     }

@@ -69,7 +69,7 @@ impl Timer {
         self.deadline
     }
 
-    /// What the timer's clock shows.
+    /// The time that the timer's clock shows.
     pub(crate) fn now(&self) -> Instant {
         Instant::from_std(self.shard.source.clock.now())
     }

@@ -102,7 +102,7 @@ fn vectored_writes_pass_both_ways() {
         far.read_exact(&mut word).await.unwrap();
         assert_eq!(&word, b"abc");
 
-        // What takes one buffer at a time says so.
+        // A writer that takes one buffer at a time says so.
         let plain = Io::new(zokio::io::join(zokio::io::empty(), Plain));
         assert!(!hyper::rt::Write::is_write_vectored(&plain));
         let mut plain = Io::new(plain);

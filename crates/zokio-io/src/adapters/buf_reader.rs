@@ -98,7 +98,7 @@ impl<R: AsyncRead> BufReader<R> {
         self.inner
     }
 
-    /// What is in the buffer. Never reads.
+    /// The bytes in the buffer. Never reads.
     pub fn buffer(&self) -> &[u8] {
         &self.buf[self.position..self.end]
     }

@@ -80,7 +80,7 @@ impl<W: AsyncWrite> BufWriter<W> {
         self.inner
     }
 
-    /// What is in the buffer.
+    /// The bytes in the buffer.
     pub fn buffer(&self) -> &[u8] {
         &self.buf
     }
@@ -225,7 +225,7 @@ impl<W: AsyncWrite + AsyncSeek> AsyncSeek for BufWriter<W> {
 
     fn poll_complete(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
         if let Seek::Requested(position) = self.seek {
-            // What cannot be written ends the seek; the data stays in the buffer.
+            // Bytes that cannot be written end the seek, and stay in the buffer.
             let drained = ready!(self.as_mut().poll_drain(cx));
             let mut me = self.as_mut().project();
             if drained.is_ok() {
@@ -240,7 +240,7 @@ impl<W: AsyncWrite + AsyncSeek> AsyncSeek for BufWriter<W> {
         }
         let me = self.project();
         let position = ready!(me.inner.poll_complete(cx))?;
-        // What is in the buffer belongs in front of what is written next.
+        // The bytes in the buffer belong in front of those that are written next.
         Poll::Ready(Ok(position + (me.buf.len() - *me.written) as u64))
     }
 }

@@ -36,7 +36,7 @@ pub trait AsyncBufReadExt: AsyncBufRead {
     /// Those of the source. What was read before is in `buf`.
     ///
     /// # Cancel safety
-    /// What was read is in `buf`, nothing is lost; a second call goes on and appends the rest.
+    /// The bytes that were read are in `buf`, none is lost; a second call goes on and appends the rest.
     fn read_until<'a>(&'a mut self, byte: u8, buf: &'a mut Vec<u8>) -> ReadUntil<'a, Self>
     where
         Self: Unpin,

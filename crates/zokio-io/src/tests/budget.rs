@@ -1,4 +1,4 @@
-//! What is always ready yields after a poll's budget.
+//! A reader or writer that is always ready yields after a poll's budget.
 
 use crate::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use std::future::Future;
@@ -53,7 +53,7 @@ fn pipes_yield() {
     });
 }
 
-/// What takes the last unit may be a read as well, with bytes waiting for it.
+/// The operation that takes the last unit may be a read as well, with bytes waiting for it.
 #[test]
 fn pipes_of_one_direction_yield() {
     let mut pipe = crate::SimplexStream::new_unsplit(64);

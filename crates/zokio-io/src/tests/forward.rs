@@ -1,4 +1,4 @@
-//! What stands between a caller and a reader, writer or seeker passes on every call: nothing is
+//! An adapter between a caller and a reader, writer or seeker passes on every call: nothing is
 //! swallowed, split or answered on the way.
 
 use super::block_on;
@@ -25,7 +25,7 @@ async fn use_writer<W: AsyncWrite + Unpin>(mut writer: W) -> bool {
     writer.is_write_vectored()
 }
 
-/// What arrived at `script` after [`use_writer`].
+/// Checks the calls that arrived at `script` after [`use_writer`].
 fn check(script: &Script) {
     assert_eq!(script.written, b"abcdef");
     assert_eq!((script.flushes, script.shutdowns), (1, 1));

@@ -272,7 +272,7 @@ proptest! {
     fn read_buf_is_a_vector_with_a_border(operations in vec(filling(), 0..40)) {
         let mut memory = [MaybeUninit::uninit(); 16];
         let mut buf = ReadBuf::uninit(&mut memory);
-        // What is initialised, and how much of it is filled.
+        // The bytes that are initialised, and how many of them are filled.
         let mut known: Vec<u8> = Vec::new();
         let mut filled = 0;
         for operation in operations {

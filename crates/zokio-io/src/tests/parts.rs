@@ -1,4 +1,4 @@
-//! What adapters are made of can be looked at, changed and taken back; what was buffered is missing
+//! The parts of adapters can be looked at, changed and taken back; bytes that were buffered are missing
 //! there.
 
 use super::block_on;

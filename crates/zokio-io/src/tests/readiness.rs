@@ -41,7 +41,7 @@ fn sets_are_joined_met_and_subtracted() {
     ready |= Ready::ERROR;
     assert_eq!(ready & (Ready::ERROR | Ready::WRITABLE), Ready::ERROR);
     assert_eq!(ready - Ready::READABLE, Ready::WRITE_CLOSED | Ready::ERROR);
-    // What is not there cannot be taken away.
+    // A bit that is not there cannot be taken away.
     assert_eq!(ready - Ready::WRITABLE, ready);
     assert_eq!(ready - Ready::ALL, Ready::EMPTY);
     assert!(Ready::EMPTY < Ready::READABLE && Ready::READABLE < Ready::ALL);

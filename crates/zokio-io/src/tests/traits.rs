@@ -114,7 +114,7 @@ fn a_read_buf_counts_its_parts() {
     assert_eq!(buf.take(100).capacity(), 4);
     buf.put_u8(b'!');
     assert_eq!(buf.filled(), b"Abcd!");
-    // What was put into the part was not declared here, and so is zeroed.
+    // The bytes that were put into the part were not declared here, and so are zeroed.
     assert_eq!(buf.initialize_unfilled(), [0, 0, 0]);
     buf.clear();
     assert_eq!((buf.filled().len(), buf.initialized().len()), (0, 8));

@@ -137,7 +137,7 @@ where
     }
 }
 
-/// What is written in memory is there at once: flush and shutdown have nothing to do.
+/// Bytes that are written to memory are there at once: flush and shutdown have nothing to do.
 macro_rules! write_to_memory {
     () => {
         fn poll_write(

@@ -1,4 +1,4 @@
-//! Who is inside of a pool: threads that live, and threads that somebody is about to start.
+//! The count of those inside of a pool: threads that live, and threads that somebody is about to start.
 //!
 //! A thread has a place from before it is counted or started until it has ended. The shutdown waits
 //! until no place is taken, and from then on nobody gets one: so no job begins after it.

@@ -37,7 +37,7 @@ pub(crate) const THREAD_NAME: &str = "zokio-worker";
 /// The most shards a pool has.
 const SHARDS_MAX: usize = 8;
 
-/// What the builder says about threads.
+/// The builder's settings for threads.
 pub(crate) struct PoolOptions {
     pub(crate) limit: usize,
     /// How many threads there may be beside those, for the runtime's own work.
@@ -49,10 +49,10 @@ pub(crate) struct PoolOptions {
     pub(crate) on_stop: Option<Hook>,
 }
 
-/// What a thread of the pool runs.
+/// A piece of work for a thread of the pool.
 pub(crate) enum Job {
     /// A closure of `spawn_blocking`: cancelled at the shutdown if it has not begun.
-    /// What keeps a paused clock from jumping is let go after the closure's end was announced.
+    /// The hold on a paused clock is let go after the closure's end was announced.
     Task(Notified, Option<HoldClock>, Whose),
     /// Part of an operation that was promised: it runs even during the shutdown, once it is queued.
     Promised(Box<dyn FnOnce() + Send>, Option<HoldClock>),

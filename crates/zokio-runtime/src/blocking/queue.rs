@@ -1,4 +1,4 @@
-//! Who runs which job: idle threads and waiting jobs, in shards.
+//! The match of threads and jobs: idle threads and waiting jobs, in shards.
 //!
 //! A job goes, in this order: to an idle thread, handed to it directly; to a new thread, if there
 //! may be one more; into a queue. Threads look at all queues before they go idle and before they
@@ -35,7 +35,7 @@ use zokio_base::parker::{Parker, Unparker};
 use zokio_base::sync::atomic::{AtomicUsize, Ordering};
 use zokio_base::sync::{Arc, Mutex};
 
-/// What becomes of a submitted job.
+/// The fate of a submitted job.
 #[derive(Debug)]
 #[must_use]
 pub(crate) enum Submitted<J> {
@@ -55,7 +55,7 @@ pub(crate) enum Submitted<J> {
 pub(crate) struct Start<J> {
     /// Where the thread belongs to.
     pub(crate) shard: usize,
-    /// What it does first.
+    /// The job that it runs first.
     pub(crate) job: J,
     whose: Whose,
 }
@@ -72,7 +72,7 @@ enum Whose {
     Queued { first: Ticket, own: Option<Ticket> },
 }
 
-/// What becomes of the jobs, as a thread could not be started.
+/// The fate of the jobs, as a thread could not be started.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct NotStarted<J> {
@@ -104,7 +104,7 @@ struct Waiting<J> {
     job: J,
 }
 
-/// What a thread does next.
+/// The next step of a thread.
 #[derive(Debug)]
 #[must_use]
 pub(crate) enum Next<J> {
@@ -473,8 +473,8 @@ impl<J> Queue<J> {
             .collect()
     }
 
-    /// What a thread does after a job. Waits for `keep_alive` at most, unless `may_end` says that the
-    /// thread has to stay.
+    /// Finds the next step of a thread after a job. Waits for `keep_alive` at most, unless `may_end` says
+    /// that the thread has to stay.
     pub(crate) fn next(
         &self,
         seat: &Seat<J>,
@@ -611,7 +611,7 @@ mod tests {
         ));
         assert!(matches!(queue.submit(0, 2, false), Submitted::Taken));
         assert!(matches!(queue.submit(0, 3, false), Submitted::Taken));
-        // What must run at once gets its thread nevertheless.
+        // A job that must run at once gets its thread nevertheless.
         assert!(matches!(
             queue.submit(1, 9, true),
             Submitted::NeedThread(Start {

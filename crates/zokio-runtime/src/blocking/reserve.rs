@@ -40,7 +40,7 @@ pub(super) struct Reserve<J> {
     limit: usize,
 }
 
-/// What the caller of [`Reserve::push`] does next.
+/// The next duty of the caller of [`Reserve::push`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub(super) struct Duties {
@@ -110,7 +110,7 @@ impl<J> Reserve<J> {
         duties
     }
 
-    /// What a thread of this file does next. None ends it: it is not counted any more.
+    /// The next job of a thread of this file. None ends it: it is not counted any more.
     pub(super) fn next(&self) -> Option<J> {
         let mut state = self.state.lock();
         let waiting = state.jobs.pop_front();

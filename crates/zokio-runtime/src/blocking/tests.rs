@@ -309,7 +309,7 @@ fn the_runtimes_own_work_does_not_wait_behind_closures() {
     assert_eq!(metrics.blocking_queue_depth(), 0);
 }
 
-/// What was left to the reserve ends with the pool: a closure that has not begun is cancelled.
+/// Work that was left to the reserve ends with the pool: a closure that has not begun is cancelled.
 #[test]
 fn what_waits_in_the_reserve_ends_with_the_pool() {
     let runtime = crate::Builder::new_current_thread()

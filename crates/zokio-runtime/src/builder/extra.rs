@@ -8,7 +8,7 @@ use crate::task_meta::TaskMeta;
 use zokio_base::sync::Arc;
 
 impl Builder {
-    /// What the panic of a task means to the others. Nothing, unless it is set.
+    /// Sets the consequence that the panic of a task has for the others. None, unless it is set.
     ///
     /// With [`UnhandledPanic::ShutdownRuntime`] the first panic of a task cancels all tasks, and
     /// `block_on` panics.
@@ -42,7 +42,7 @@ impl Builder {
         self
     }
 
-    /// What a task woke last does not jump the queue of its worker any more.
+    /// Has the task that another one woke last wait in the queue of its worker, instead of jumping it.
     ///
     /// # Examples
     /// ```
@@ -57,8 +57,8 @@ impl Builder {
         self
     }
 
-    /// What the random choices of the runtime are made from: with the same seed, a current-thread
-    /// runtime makes the same ones. From the system, unless it is set.
+    /// Sets the seed of the runtime's random choices: with the same seed, a current-thread runtime makes
+    /// the same ones. The system gives one, unless it is set.
     ///
     /// # Examples
     /// ```

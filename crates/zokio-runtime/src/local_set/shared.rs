@@ -1,7 +1,7 @@
-//! What the tasks of a local set know of it: the queue of those that are ready.
+//! The part of a local set that its tasks know: the queue of those that are ready.
 //!
-//! Tasks are woken from anywhere, and run on the owner's thread only. What is woken there goes into the
-//! local queue, without a lock; what is woken elsewhere goes into the inbox, which the owner empties
+//! Tasks are woken from anywhere, and run on the owner's thread only. A task that is woken there goes into
+//! the local queue, without a lock; one that is woken elsewhere goes into the inbox, which the owner empties
 //! into the local queue each time it begins to run tasks. The futures that run the set are its
 //! *hosts*: usually one, but several `run_until` may be under way on the one thread. Each runs the
 //! tasks of all, so it does not matter who is woken, as long as it is somebody who will be polled.
@@ -10,9 +10,9 @@
 //!
 //! A host: (H1) registers its waker and takes the inbox, under one lock; (H2) runs ready tasks, a
 //! bounded number; (H3) wakes itself if tasks are left.
-//! Who wakes a task elsewhere: (R1) adds it to the inbox and, if that was empty, takes the hosts'
+//! A thread that wakes a task elsewhere: (R1) adds it to the inbox and, if that was empty, takes the hosts'
 //! wakers, under one lock; (R2) wakes them.
-//! Who wakes a task on the owner's thread while no host runs: (L1) adds it to the local queue; (L2) if
+//! A caller that wakes a task on the owner's thread while no host runs: (L1) adds it to the local queue; (L2) if
 //! that was empty, takes the hosts' wakers and wakes them.
 //! A host that is dropped, or whose future is ready: (D1) takes its waker out; (D2) if the local queue is
 //! not empty, wakes the other hosts.
@@ -63,7 +63,7 @@ unsafe impl Send for Shared {}
 // SAFETY: as above; all else is constant or under the lock.
 unsafe impl Sync for Shared {}
 
-/// What only the owner's thread touches.
+/// The fields that only the owner's thread touches.
 struct Local {
     queue: TaskQueue,
     /// A host is running and looks at the queue before it returns.
@@ -77,7 +77,7 @@ struct Local {
     next_host: u64,
 }
 
-/// What every thread may touch.
+/// The fields that every thread may touch.
 #[derive(Default)]
 struct Remote {
     inbox: TaskQueue,

@@ -1,6 +1,6 @@
 //! [`UnhandledPanic`]: what the panic of a task means to the others.
 
-/// What happens when a task panics. Given to
+/// The consequence of a task's panic. Given to
 /// [`Builder::unhandled_panic`](crate::Builder::unhandled_panic) and
 /// [`LocalSet::unhandled_panic`](crate::LocalSet::unhandled_panic).
 ///

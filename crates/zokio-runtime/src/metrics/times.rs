@@ -1,4 +1,4 @@
-//! What was measured around polls: means and histograms.
+//! Measurements around polls: means and histograms.
 
 use super::RuntimeMetrics;
 use std::ops::Range;

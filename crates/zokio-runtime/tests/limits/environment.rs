@@ -1,4 +1,4 @@
-//! What the environment says is taken, or refused with a reason.
+//! The environment's settings are taken, or refused with a reason.
 
 use crate::{is_child, panic_of};
 use zokio_runtime::Builder;
@@ -15,7 +15,7 @@ fn so_many_workers_as_it_says() {
         child
     }) {
         assert_eq!(build().unwrap().metrics().num_workers(), 3);
-        // What the builder says goes first.
+        // The builder's setting goes first.
         let runtime = Builder::new_multi_thread().worker_threads(1).build();
         assert_eq!(runtime.unwrap().metrics().num_workers(), 1);
     }

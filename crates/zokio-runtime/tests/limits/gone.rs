@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::sync::mpsc::{Sender, channel};
 use zokio_runtime::{Builder, Handle, TryCurrentError, spawn};
 
-/// What the destructor found: the lack of a runtime, and the output of one that it made.
+/// The findings of the destructor: the lack of a runtime, and the output of one that it made.
 type Found = (Option<TryCurrentError>, String, u32);
 
 /// Looks for a runtime when the thread's locals go.

@@ -1,4 +1,4 @@
-//! What a runtime does where something is not to be had: threads, a place in a channel, its own
+//! The behaviour of a runtime where something is not to be had: threads, a place in a channel, its own
 //! thread's locals, a sensible environment.
 
 mod environment;
@@ -33,7 +33,7 @@ fn is_child(
     false
 }
 
-/// What a panic of `f` says.
+/// The message of a panic of `f`.
 #[track_caller]
 fn panic_of<R>(f: impl FnOnce() -> R) -> String {
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));

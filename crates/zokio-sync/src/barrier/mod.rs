@@ -111,7 +111,7 @@ impl Barrier {
     }
 }
 
-/// What [`Barrier::wait`] returns.
+/// The result of [`Barrier::wait`].
 #[derive(Debug, Clone)]
 pub struct BarrierWaitResult(bool);
 

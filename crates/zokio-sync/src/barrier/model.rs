@@ -39,7 +39,7 @@ fn three_meet() {
     });
 }
 
-/// Who gives up has arrived all the same.
+/// A waiter that gives up has arrived all the same.
 #[test]
 fn a_wait_that_is_cancelled_has_arrived() {
     model(|| {

@@ -1,4 +1,4 @@
-//! Who waits, who leads, and that generations do not mix.
+//! The right ones wait and lead, and generations do not mix.
 #![allow(clippy::disallowed_methods)] // Tests use threads.
 
 use super::*;

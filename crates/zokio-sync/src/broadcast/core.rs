@@ -53,7 +53,7 @@ struct Tail {
     draining: List<Waiter>,
 }
 
-/// What the halves share.
+/// The state that the halves share.
 pub(super) struct Shared<T> {
     ring: Box<[Mutex<Slot<T>>]>,
     tail: Mutex<Tail>,
@@ -99,7 +99,7 @@ impl Waiter {
     }
 }
 
-/// What a receiver finds.
+/// The findings of a receiver.
 pub(super) enum Found<T> {
     Value(T),
     /// Nothing yet.
@@ -326,7 +326,7 @@ impl<T> Shared<T> {
         let (positions, last) = {
             let mut tail = self.tail.lock();
             tail.receivers -= 1;
-            // What is sent from here on does not count it.
+            // Values that are sent from here on do not count it.
             let start = next.max(self.oldest(&tail));
             (start..tail.position, tail.receivers == 0)
         };

@@ -1,4 +1,4 @@
-//! What senders and receiver of one channel share, bounded or not.
+//! The state that the senders and the receiver of one channel share, bounded or not.
 //!
 //! A [`Gate`] decides who may push: the bounded one hands out permits, the unbounded one looks
 //! whether the receiver has closed.
@@ -25,7 +25,7 @@ use zokio_base::sync::atomic::{AtomicUsize, Ordering};
 use zokio_base::sync::{Arc, hint};
 use zokio_task::coop;
 
-/// Who may push.
+/// The right to push.
 pub(super) trait Gate: Sized {
     /// The receiver takes no more.
     fn close<T>(chan: &Chan<T, Self>);

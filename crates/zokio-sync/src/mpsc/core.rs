@@ -29,7 +29,7 @@
 //! 1. A block is reached through `tail.block` by whoever reserved a position in it, until it has
 //!    swapped its slot's state; it does not touch the block afterwards. The receiver gives a block
 //!    away when it has popped its last slot, so nobody uses it then.
-//! 2. Who reserves the last slot of a block hangs in the next block, as `next` and as
+//! 2. The sender that reserves the last slot of a block hangs in the next block, as `next` and as
 //!    `tail.block`, before it moves the tail past the end of the lap and before it fills the slot.
 //! 3. `tail.block` is the block of the tail's position, whenever that is not at the end of a lap.
 //! 4. A slot's value is initialised exactly while its state is `READY`.
@@ -143,7 +143,7 @@ unsafe impl<T: Send> Send for Queue<T> {}
 // SAFETY: as above. No reference to a value is ever given out.
 unsafe impl<T: Send> Sync for Queue<T> {}
 
-/// What a pop finds.
+/// The findings of a pop.
 pub(super) enum Popped<T> {
     /// A value.
     Value(T),
@@ -156,7 +156,7 @@ pub(super) enum Popped<T> {
 /// The receiver takes no more.
 pub(super) struct Closed;
 
-/// What the push has to do next.
+/// The next duty of the push.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pushed {
@@ -488,13 +488,13 @@ impl<T> Reserved<T> {
 
 impl<T> Drop for Queue<T> {
     fn drop(&mut self) {
-        // What came after the receiver had emptied the queue goes with the last handle of all,
+        // Values that came after the receiver had emptied the queue go with the last handle of all,
         // whichever that is: panics of destructors are contained.
         // SAFETY: nobody else uses the queue: we are the receiver.
         while let Popped::Value(value) = unsafe { self.pop() } {
             drop_value(value);
         }
-        // What is left is the head's block, the one behind it if it was hung in already, and the
+        // The blocks that are left are the head's, the one behind it if it was hung in already, and the
         // spare one.
         let mut block = Some(self.head.get_mut().block);
         while let Some(this) = block {

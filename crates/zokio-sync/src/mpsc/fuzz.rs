@@ -1,6 +1,6 @@
 //! A bounded channel against a queue, for any sequence of steps: values, permits, handles, the end.
 //!
-//! What is checked: values come out in the order in which they went in; there is room for as many as
+//! These rules are checked: values come out in the order in which they went in; there is room for as many as
 //! the capacity says, permits included; a receiver that waits is woken by the next value and by the
 //! end; each value is dropped once.
 //!
@@ -222,7 +222,7 @@ impl World {
             Step::Close => {
                 self.receiver.close();
                 self.is_closed = true;
-                // Whoever closes it does not wait at that moment.
+                // A receiver that closes it does not wait at that moment.
                 self.waits_since = None;
             }
         }

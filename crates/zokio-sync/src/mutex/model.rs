@@ -99,7 +99,7 @@ fn a_lock_that_is_cancelled_passes_on() {
             }
         });
         let third = thread::spawn(move || block_on(third.lock()).increment());
-        // Whoever is first in the queue gets it, and may be gone by then.
+        // The first waiter in the queue gets it, and may be gone by then.
         drop(guard);
         second.join().unwrap();
         third.join().unwrap();

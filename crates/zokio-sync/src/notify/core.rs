@@ -18,7 +18,7 @@
 //!    `draining`. The number changes under the lock only.
 //! 3. A node's `links` and `waker` are touched under the lock, or by its own future while it is in
 //!    no list.
-//! 4. Whoever takes a node out of a list on behalf of a notification takes its waker first and
+//! 4. A notifier that takes a node out of a list takes its waker first and
 //!    stores `outcome` last: the future may be gone right after that.
 //! 5. A future that was chosen by a notification of one and is dropped before it saw that hands
 //!    the notification on.
@@ -57,9 +57,9 @@ const ALL: u8 = 3;
 /// From which end a notification of one chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// Who has waited longest.
+    /// The waiter that has waited longest.
     First,
-    /// Who came last.
+    /// The waiter that came last.
     Last,
 }
 

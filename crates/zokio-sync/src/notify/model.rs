@@ -122,7 +122,7 @@ fn notify_waiters_and_notify_one() {
         notify.notify_one();
         block_on(early);
         thread.join().unwrap();
-        // Who waited had the round or the one. If it was the round, the one was kept, or it came
+        // The waiter had the round or the one. If it was the round, the one was kept, or it came
         // first and was taken: then nothing is left.
         poll_once(&notify);
         assert!(!poll_once(&notify));
@@ -218,7 +218,7 @@ fn a_stored_notification_is_taken_once() {
         let other = notify.clone();
         let other = thread::spawn(move || poll_once(&other));
         let here = poll_once(&notify);
-        // Who is chosen and dropped in the same breath has had it.
+        // A waiter that is chosen and dropped in the same breath has had it.
         assert!(here != other.join().unwrap());
     });
 }
@@ -266,7 +266,7 @@ fn chosen_and_dropped_while_all_are_notified() {
         notify.notify_one();
         let other = notify.clone();
         let other = thread::spawn(move || other.notify_waiters());
-        // What it hands on goes to the second, if that has not been notified, or is kept.
+        // The notification that it hands on goes to the second, if that has not been notified, or is kept.
         drop(first);
         block_on(second);
         other.join().unwrap();

@@ -1,4 +1,4 @@
-//! Who is woken, in which order, and by what.
+//! The right waiters are woken, in the right order, and by the right call.
 #![allow(clippy::disallowed_methods)] // Tests use threads.
 
 use super::*;

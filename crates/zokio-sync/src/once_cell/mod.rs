@@ -1,6 +1,6 @@
 //! A value that is made once, by an async function.
 //!
-//! Who makes the value holds the one permit of a semaphore; the others wait for it. When the value
+//! The caller that makes the value holds the one permit of a semaphore; the others wait for it. When the value
 //! is there the semaphore is closed, which lets them all go at once.
 //!
 //! Invariants:

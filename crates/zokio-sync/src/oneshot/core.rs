@@ -35,7 +35,7 @@ const RECEIVER_GONE: u32 = 1 << 3;
 const RECEIVER_WAITS: u32 = 1 << 4;
 const SENDER_WAITS: u32 = 1 << 5;
 
-/// What the handles share.
+/// The state that the handles share.
 struct Shared<T> {
     word: AtomicU32,
     value: UnsafeCell<Option<T>>,
@@ -43,7 +43,7 @@ struct Shared<T> {
     receiver: UnsafeCell<Option<KeptWaker>>,
 }
 
-/// What the receiver finds.
+/// The findings of the receiver.
 pub(super) enum Found<T> {
     /// The value, which is now taken.
     Value(T),

@@ -482,7 +482,7 @@ impl Acquire<'_> {
         Poll::Pending
     }
 
-    /// What became of the waiter, once it has left the queue.
+    /// The fate of the waiter, once it has left the queue.
     fn outcome(&self) -> Option<Result<(), Closed>> {
         // Acquire pairs with the release in `Waiter::finish`: what those did who gave the permits
         // back is seen by us.
@@ -511,7 +511,7 @@ impl Acquire<'_> {
             semaphore.word.fetch_and(!WAITERS, Ordering::Relaxed);
         }
         if holds > 0 {
-            // Whoever is first now may be content with what we leave.
+            // The waiter that is first now may be content with what we leave.
             semaphore.serve(holds, queue);
         }
     }

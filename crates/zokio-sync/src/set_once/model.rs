@@ -23,7 +23,7 @@ fn set_and_set() {
         let other = cell.clone();
         let other = thread::spawn(move || match other.set(1) {
             Ok(()) => true,
-            // Who fails finds the other's value.
+            // The setter that fails finds the other's value.
             Err(_) => {
                 assert_eq!(other.get(), Some(&2));
                 false

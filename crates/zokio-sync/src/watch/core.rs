@@ -8,8 +8,8 @@
 //!
 //! 1. The version changes under the write lock only, so that it fits the value for whoever holds
 //!    the lock; the closed bit is set by the last sender.
-//! 2. Who changes the version notifies afterwards, without the lock. Who waits takes its ticket
-//!    first and looks at the version then, so that it sees either the change or the notification.
+//! 2. A sender that changes the version notifies afterwards, without the lock. A receiver that waits takes
+//!    its ticket first and looks at the version then, so that it sees either the change or the notification.
 
 use super::lock::{Lock, ReadGuard};
 use crate::notify::Notify;
@@ -46,7 +46,7 @@ pub(super) struct Seen {
     pub(super) closed: bool,
 }
 
-/// What the halves share.
+/// The state that the halves share.
 pub(super) struct Shared<T> {
     value: Lock<T>,
     state: AtomicU64,

@@ -90,7 +90,7 @@ pub(super) struct Lock<T> {
     value: UnsafeCell<Contained<T>>,
 }
 
-/// Who waits.
+/// The threads that wait.
 #[derive(Default)]
 struct Waiting {
     readers: usize,

@@ -200,7 +200,7 @@ impl<T> Sender<T> {
     /// assert_eq!(*sender.borrow(), 1);
     /// ```
     pub fn borrow(&self) -> Ref<'_, T> {
-        // What a sender reads counts as seen.
+        // A value that a sender reads counts as seen.
         Ref::new(self.shared.read().0, false)
     }
 

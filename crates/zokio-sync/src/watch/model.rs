@@ -107,7 +107,7 @@ fn subscribe_and_send() {
         let other = sender.clone();
         let other = thread::spawn(move || other.send_replace(1));
         let receiver = sender.subscribe();
-        // What it counts as seen is what it reads, or older.
+        // The version that counts as seen is the one it reads, or an older one.
         let changed = receiver.has_changed().unwrap();
         let value = *receiver.borrow();
         assert!(!changed || value == 1);

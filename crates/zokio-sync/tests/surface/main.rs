@@ -1,4 +1,4 @@
-//! What users see of every primitive, however it was made and whatever state it is in.
+//! The surface of every primitive that users see, however it was made and whatever state it is in.
 
 mod made;
 mod parts;

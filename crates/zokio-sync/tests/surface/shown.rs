@@ -1,5 +1,5 @@
-//! What the types show of themselves: never a value that is not there for the asking, always enough to
-//! tell what state they are in; and what their errors say.
+//! The `Debug` output of the types shows no value that is not there for the asking, and always enough to
+//! tell their state; and their errors have messages.
 
 use std::error::Error;
 use std::fmt::Debug;

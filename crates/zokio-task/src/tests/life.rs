@@ -415,7 +415,7 @@ proptest! {
     }
 }
 
-/// What shards promise at compile time.
+/// The promises of shards at compile time.
 #[test]
 fn auto_traits() {
     fn send_sync<T: Send + Sync>() {}

@@ -270,7 +270,7 @@ fn the_task_is_current_while_its_output_is_dropped() {
     drop(guard);
     notes.check(Some(id));
 
-    // What was taken belongs to whoever took it.
+    // An outcome that was taken belongs to its taker.
     let notes = Notes::new();
     let join = notes.spawn_output();
     notes.queue.run_all();

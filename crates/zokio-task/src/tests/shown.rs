@@ -1,4 +1,4 @@
-//! What a task and the things around it show of themselves to who looks for a fault.
+//! The `Debug` output of a task and the things around it serves a reader who looks for a fault.
 #![allow(unsafe_code)]
 
 use super::{Forever, bind};
@@ -20,7 +20,7 @@ fn shows(value: &impl Debug, name: &str, parts: &[&str]) {
     }
 }
 
-/// What the task shows of its state.
+/// The state that the task shows.
 #[track_caller]
 fn state_shows(task: Notified, parts: &[&str]) -> Notified {
     let raw = task.into_raw();

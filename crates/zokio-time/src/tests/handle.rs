@@ -103,7 +103,7 @@ fn where_there_is_no_clock_it_cannot_be_paused() {
     assert!(text.contains("outside of a runtime"), "{text}");
 }
 
-/// What came due before the pause is due at once: the clock need not move for it.
+/// A timer that came due before the pause is due at once: the clock need not move for it.
 #[test]
 fn a_timer_from_before_the_pause_moves_no_clock() {
     let runtime = Runtime::new(false);

@@ -39,7 +39,7 @@ enum Step {
     Exchange,
 }
 
-/// What is due when, by deadline and then by order of insertion.
+/// The entries that are due, by deadline and then by order of insertion.
 #[derive(Default)]
 struct Naive {
     waiting: BTreeMap<(u64, u64), u32>,

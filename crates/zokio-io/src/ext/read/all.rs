@@ -3,8 +3,8 @@
 //! - A read has [`PROBE`] bytes of room at least, more if the vector has them.
 //! - A vector that was big enough for what was there does not grow merely to find the end: with
 //!   less room than that left in the caller's own allocation, the next read goes to the stack.
-//! - What a reader has initialised beyond what it filled is remembered as long as the allocation
-//!   stays, so that a reader that initialises does so once.
+//! - The memory that a reader has initialised beyond the bytes that it filled is remembered as long as the
+//!   allocation stays, so that a reader that initialises does so once.
 #![allow(unsafe_code)]
 
 use crate::text::TextBuffer;

@@ -160,7 +160,7 @@ pub trait AsyncReadExt: AsyncRead {
     /// Those of the source. What was read before is in `buf`.
     ///
     /// # Cancel safety
-    /// What was read is in `buf`, nothing is lost; a second call goes on and appends the rest.
+    /// The bytes that were read are in `buf`, none is lost; a second call goes on and appends the rest.
     fn read_to_end<'a>(&'a mut self, buf: &'a mut Vec<u8>) -> ReadToEnd<'a, Self>
     where
         Self: Unpin,

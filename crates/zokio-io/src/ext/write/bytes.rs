@@ -169,7 +169,7 @@ pin_project! {
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub struct WriteAll<'a, W: ?Sized> {
         writer: &'a mut W,
-        // What was not taken yet.
+        // The bytes that were not taken yet.
         rest: &'a [u8],
         #[pin]
         _pin: PhantomPinned,
