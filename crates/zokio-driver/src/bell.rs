@@ -35,7 +35,7 @@ pub enum Wait {
     ToWrite,
 }
 
-/// What came of a wait.
+/// The outcome of a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waited {
     /// The descriptor is ready.
@@ -102,7 +102,7 @@ mod model {
     use super::*;
     use zokio_base::sync::{model, thread};
 
-    /// Whoever rings first or second, the waiter hears it: by the look or by the rope.
+    /// The waiter hears the bell whether it rings before or after the look: by the look or by the rope.
     #[test]
     fn a_bell_is_heard() {
         model(|| {

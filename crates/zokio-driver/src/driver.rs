@@ -10,7 +10,7 @@
 //!
 //! Invariants:
 //!
-//! 1. Who uses a [`WorkerDriver`] has it to itself, on whatever thread. The sets and rings behind
+//! 1. The user of a [`WorkerDriver`] has it to itself, on whatever thread. The sets and rings behind
 //!    it are shared and may be reaped by anyone ([`DriverHandle::service`]).
 //! 2. Waking a worker costs a system call only while it waits (`poll::park_state`).
 //! 3. A turn submits before it waits, and reaps the ring after it waited whatever ended the wait:
@@ -99,7 +99,7 @@ impl DriverOptions {
     }
 }
 
-/// What a driver has done so far.
+/// Figures of the work that a driver has done so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DriverMetrics {
     /// Sources that were attached to a set.
@@ -250,7 +250,7 @@ impl DriverHandle {
         self.0.shutdown.load(Ordering::Acquire)
     }
 
-    /// What has been done so far.
+    /// Figures of the work that has been done so far.
     pub fn metrics(&self) -> DriverMetrics {
         let mut metrics = DriverMetrics::default();
         for seat in self.0.seats.iter() {
@@ -380,11 +380,11 @@ impl WorkerDriver {
         sink: &mut S,
     ) {
         let lane = self.handle.0.plane.lane(self.index);
-        // Whoever is woken by either is not noticed by a wait.
+        // A wait does not notice the wakers that either wakes.
         let refused = lane.submit_into(sink);
         let reaped = refused + lane.reap(sink);
         if reaped > 0 && lane.must_retry() {
-            // What was reaped may have been what the kernel wanted first.
+            // The kernel may have waited for the very completions that were reaped.
             lane.submit_into(sink);
         }
         self.watch_ring();

@@ -29,8 +29,8 @@
 //! 2. The outcome slot belongs to the finisher until its one `transition_to_completed`, and to the
 //!    waiter afterwards if that found no orphan.
 //! 3. There is one waiter and one finisher: both are types that cannot be cloned.
-//! 4. Whatever the waiter wrote before it became an orphan's parent is visible to the finisher that
-//!    finds ORPHANED, and whatever the finisher wrote before COMPLETED is visible to the waiter
+//! 4. All that the waiter wrote before it became an orphan's parent is visible to the finisher that
+//!    finds ORPHANED, and all that the finisher wrote before COMPLETED is visible to the waiter
 //!    that finds it: every transition is an acquire and a release on the one word. This pair is also
 //!    what stands between the kernel's writes and their reader, since no tool sees the kernel's.
 #![allow(unsafe_code)]
@@ -49,7 +49,7 @@ const COMPLETED: u8 = 2;
 /// The future is gone.
 const ORPHANED: u8 = 3;
 
-/// What waiter and finisher share.
+/// The state that the waiter and the finisher share.
 pub(crate) struct Flight<T> {
     state: AtomicU8,
     /// Invariant 1 says whose.
@@ -77,7 +77,7 @@ impl<T> std::fmt::Debug for Flight<T> {
     }
 }
 
-/// What the finisher has to do after [`Flight::transition_to_completed`].
+/// The duty of the finisher after [`Flight::transition_to_completed`].
 #[derive(Debug)]
 #[must_use]
 pub(crate) enum AfterComplete<T> {
@@ -89,7 +89,7 @@ pub(crate) enum AfterComplete<T> {
     Orphan(T),
 }
 
-/// What the waiter has to do after [`Flight::transition_to_orphaned`].
+/// The duty of the waiter after [`Flight::transition_to_orphaned`].
 #[derive(Debug)]
 #[must_use]
 pub(crate) enum AfterOrphan<T> {

@@ -1,4 +1,4 @@
-//! What a worker's driver does for its peers, and they for it: the steps of `poll::watch`, on sets.
+//! The work of a driver for its peers, and theirs for it: the steps of `poll::watch`, on sets.
 
 use crate::driver::WorkerDriver;
 use crate::poll::set::{Drained, Peers};

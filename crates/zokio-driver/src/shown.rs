@@ -1,4 +1,4 @@
-//! What the types of this crate show of themselves, to whoever looks for what is wrong.
+//! The `Debug` output of the types of this crate serves a reader who looks for a fault.
 
 use crate::driver::DriverOptions;
 use crate::flight::Flight;

@@ -139,7 +139,7 @@ fn a_worker_that_waits_is_left_alone() {
     let mut owner = owner;
     for round in 1..=200 {
         let owner_thread = guard(owner, count.clone(), round);
-        // What comes before it waits is for the guard.
+        // An event that comes before it waits is for the guard.
         std::thread::sleep(Duration::from_millis(2));
         far.write_all(b"x").unwrap();
         (owner, _) = owner_thread.join().unwrap();

@@ -132,7 +132,7 @@ fn drop_many<O: Backends>(
     }
     pool.run_all();
     settle(&plane);
-    // What came back orphaned may have gone to the pool.
+    // Operations that came back orphaned may have gone to the pool.
     pool.run_all();
     settle(&plane);
     after();
@@ -249,7 +249,7 @@ fn names_are_changed_though_nobody_waits_for_it() {
     }
 }
 
-/// What an operation says whose thread goes away without running it.
+/// The error of an operation whose thread goes away without running it.
 fn said_when_lost<T>(operation: impl Backends<Output = std::io::Result<T>>) -> String {
     let pool = Pool::held();
     let plane = plane(IoMode::Epoll, &pool).unwrap();
@@ -337,7 +337,7 @@ fn a_lane_shuts_down_with_operations_in_flight() {
         "nothing is abandoned"
     );
     assert_eq!(std::fs::read(&path).unwrap().len(), 1600);
-    // Whoever still waits is told, through the pool, which has the last word.
+    // The remaining waiters are told, through the pool, which has the last word.
     for read in &mut reads {
         assert!(poll_once(read).is_pending());
     }
@@ -348,7 +348,7 @@ fn a_lane_shuts_down_with_operations_in_flight() {
         };
         assert!(filled.result.is_err());
     }
-    // What begins afterwards goes to the pool.
+    // Operations that begin afterwards go to the pool.
     let mut late = plane.start(Some(0), Fsync::new(target.clone()));
     assert!(poll_once(&mut late).is_pending());
     pool.run_all();
@@ -357,8 +357,8 @@ fn a_lane_shuts_down_with_operations_in_flight() {
     assert_eq!(BUFFERS.load(Ordering::Relaxed), 0);
 }
 
-/// What cannot be waited for is abandoned, not freed: the kernel may still write there. It is given back
-/// when the kernel is done with it.
+/// An operation that cannot be waited for is abandoned, not freed: the kernel may still write there. It is
+/// given back when the kernel is done with it.
 #[test]
 fn what_outlasts_the_grace_is_abandoned_and_given_back_later() {
     let _turn = TURN.lock().unwrap_or_else(|poison| poison.into_inner());

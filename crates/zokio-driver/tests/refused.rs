@@ -60,7 +60,7 @@ fn in_a_process_of_its_own(case: &str) {
     assert_eq!(err, "", "a library says nothing on its own");
 }
 
-/// What the processes run. Does nothing in the first one.
+/// The body of the processes. Does nothing in the first one.
 #[test]
 fn the_case() {
     let Ok(case) = std::env::var(VARIABLE) else {

@@ -61,7 +61,7 @@ fn a_thread_that_ends_with_completions_to_be_posted_does_not_keep_the_reaper() {
     assert_eq!(ended, Ok(()));
 }
 
-/// Whoever drained a set for its worker also took the event that ends the worker's wait, between the
+/// A peer that drained a set for its worker also took the event that ends the worker's wait, between the
 /// announcement of the wait and its beginning, and the worker slept with work to do.
 #[test]
 fn a_set_that_is_drained_by_others_does_not_lose_its_workers_wake_up() {

@@ -1,6 +1,6 @@
 //! The entries of a group of buffers: an array that the kernel and we share, a ring of its own.
 //!
-//! 1. Whoever gives a buffer to the kernel takes the lock, writes the entry at the tail, and then the
+//! 1. A thread that gives a buffer to the kernel takes the lock, writes the entry at the tail, and then the
 //!    tail.
 //! 2. The kernel reads the tail, and takes entries from the head on, up to it. It says nothing of
 //!    that but by the completions that name the buffers.
@@ -32,7 +32,7 @@ impl Entries {
         })
     }
 
-    /// What is shared with the kernel.
+    /// The memory that is shared with the kernel.
     pub(super) fn shared(&self) -> &Shared {
         &self.shared
     }

@@ -213,7 +213,7 @@ fn two_wait_and_two_give_back() {
     });
 }
 
-/// Whoever finds a buffer free and has no use for it does not keep the next waiting.
+/// A waiter that finds a buffer free and has no use for it does not keep the next waiting.
 #[test]
 fn one_finds_it_free_and_leaves_it() {
     model(|| {

@@ -40,7 +40,7 @@ impl Shared {
         self.tail.store(tail.into(), Ordering::Release);
     }
 
-    /// What the kernel does when bytes come: takes the next buffer. None if it has none.
+    /// Plays the kernel when bytes come: takes the next buffer. None if it has none.
     pub(super) fn take(&self) -> Option<u16> {
         let mut head = self.head.lock();
         // ORDERING: Acquire pairs with the release in `publish`: entries are whole.

@@ -69,13 +69,13 @@ pub struct Pool {
     group: Option<Group>,
 }
 
-/// Who has buffers, and who wants one (invariants 3 and 4).
+/// The free buffers, and the waiters for one (invariants 3 and 4).
 #[derive(Default)]
 struct Lent {
     count: usize,
     /// Buffers that do not come from the kernel and are not lent.
     free: Vec<Box<[u8]>>,
-    /// Who waits, by the number that it drew: the lowest came first.
+    /// The waiters, by the number that each drew: the lowest came first.
     waiters: BTreeMap<u64, KeptWaker>,
     /// The number that is drawn next.
     number: u64,
@@ -164,7 +164,7 @@ impl Pool {
 
     /// A buffer that does not come from the kernel, of its whole length. None if all are lent.
     ///
-    /// What is in it is left over from an earlier lease: whoever takes it fills it, and
+    /// The bytes in it are left over from an earlier lease: the taker fills it, and
     /// [`truncate`](Lease::truncate)s it to that.
     pub fn take(self: &Arc<Self>) -> Option<Lease> {
         let mut lent = self.lent.lock();

@@ -57,12 +57,12 @@ fn is_ready(op: &mut Op<Fsync>) -> bool {
     matches!(Pin::new(op).poll(&mut cx), Poll::Ready(Ok(())))
 }
 
-/// What the set can watch: nothing ever happens there.
+/// A descriptor that a set can watch: nothing ever happens there.
 fn silent() -> OwnedFd {
     std::os::unix::net::UnixDatagram::unbound().unwrap().into()
 }
 
-/// What no set can watch.
+/// A descriptor that no set can watch.
 fn unwatchable() -> OwnedFd {
     tempfile::tempfile().unwrap().into()
 }
@@ -134,7 +134,7 @@ fn a_ring_that_no_set_can_watch_serves_what_it_has_and_gets_nothing_new() {
     world.kernel.complete_all();
     world.park();
     assert!(is_ready(&mut first));
-    // What begins now goes elsewhere.
+    // Operations that begin now go elsewhere.
     let mut second = world.start();
     let job = world.jobs.0.lock().pop();
     job.expect("it was not for the ring")();

@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //!
-//! 1. What the file is, is found out once, when it is first asked for, without a call that may wait.
+//! 1. The place of the file is found out once, when it is first asked for, without a call that may wait.
 //! 2. A file whose close may wait is not closed by the thread that lets go of it, if there is a pool: closing
 //!    a file of a FUSE file system or of a server sends what was written, and waits for the answer. All
 //!    other files are closed at once, as programs expect that replace, lock or run what they have just
@@ -53,7 +53,7 @@ impl OpenFile {
         Arc::new(std.into())
     }
 
-    /// What it is.
+    /// Its place.
     #[inline]
     pub fn place(&self) -> Place {
         *self.place.get_or_init(|| Place::of(&self.std))

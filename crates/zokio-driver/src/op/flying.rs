@@ -261,12 +261,12 @@ impl Finisher {
         }
     }
 
-    /// What it finishes.
+    /// The operation that it finishes.
     pub(crate) fn flying(&self) -> &dyn Flying {
         &*self.flying
     }
 
-    /// What it finishes, to be told of a completion that is not the last.
+    /// The operation that it finishes, to be told of a completion that is not the last.
     pub(crate) fn share(&self) -> Arc<dyn Flying> {
         self.flying.clone()
     }
@@ -393,7 +393,7 @@ impl<O: Backends> Op<O> {
         }
     }
 
-    /// What is being done.
+    /// The kind of the operation.
     pub fn kind(&self) -> Kind {
         O::KIND
     }

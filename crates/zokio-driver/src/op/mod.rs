@@ -7,8 +7,8 @@
 //!
 //! Invariants:
 //!
-//! 1. What the kernel may touch (buffers, paths, descriptors) belongs to the operation, at an
-//!    address that does not change while the operation is moved, and stays until it retires.
+//! 1. The things that the kernel may touch (buffers, paths, descriptors) belong to the operation, at an
+//!    address that does not change while the operation is moved, and stay until it retires.
 //! 2. Every operation has an orphan handler: what an operation brought that nobody waits for any
 //!    more is given back there, on whichever thread finds it.
 //! 3. An operation is run once. It is run again only if the system says that it did nothing
@@ -65,18 +65,18 @@ pub use write::{Sent, Write};
 use crate::bell::Bell;
 use std::io;
 
-/// What an operation is, whatever runs it.
+/// An operation, whatever runs it.
 pub trait Operation: Send + Sync + Sized + 'static {
-    /// What it brings.
+    /// The result that it brings.
     type Output: Send + 'static;
 
     /// Its row in the table.
     const KIND: Kind;
 
-    /// What it brings if it is lost: the driver gave up on it, or its thread panicked.
+    /// Its result if it is lost: the driver gave up on it, or its thread panicked.
     fn fail(error: io::Error) -> Self::Output;
 
-    /// What it brings if it was not run. Buffers come back.
+    /// Its result if it was not run. Buffers come back.
     fn give_back(self, error: io::Error) -> Self::Output {
         Self::fail(error)
     }
@@ -136,7 +136,7 @@ pub enum At {
 impl OpenFile {
     /// How a request to read or write this file is to be run: by a thread of the kernel's.
     ///
-    /// What could be done without waiting was tried before. The thread that enters the kernel would wait
+    /// An attempt without waiting was made before. The thread that enters the kernel would wait
     /// for a file of a FUSE file system, of `/proc` or of `/sys`, which have a `poll` method that says "ready"; for
     /// another reader of a terminal; and for the disk, where the blocks' addresses have to be read first or
     /// the device's queue is full. A pipe or a socket is tried without waiting whoever asks.

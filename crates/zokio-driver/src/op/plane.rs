@@ -256,7 +256,7 @@ impl Plane {
         }
     }
 
-    /// What has been done so far.
+    /// Figures of the work that has been done so far.
     pub fn metrics(&self) -> OpMetrics {
         let mut metrics = OpMetrics {
             // ORDERING: Relaxed: a metric.

@@ -27,7 +27,7 @@ pub enum Kind {
     Fsync,
     /// Data to the disk.
     Fdatasync,
-    /// What a path or a file is.
+    /// Asks for the metadata of a path or a file.
     Statx,
     /// Close a file.
     Close,
@@ -54,7 +54,7 @@ pub enum Kind {
 /// How many kinds there are.
 pub const KINDS: usize = Kind::SendZc as usize + 1;
 
-/// What becomes of an operation whose future is dropped.
+/// The fate of an operation whose future is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cancel {
     /// It runs to its end: it is short, or its effect was asked for.
@@ -65,7 +65,7 @@ pub enum Cancel {
     Always,
 }
 
-/// What runs an operation that the ring does not run.
+/// The runner of an operation that the ring does not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fallback {
     /// A thread of the blocking pool.
@@ -74,7 +74,7 @@ pub enum Fallback {
     Readiness,
 }
 
-/// What is known of a kind of operation.
+/// The facts about a kind of operation.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
     /// The kind.
@@ -83,13 +83,13 @@ pub struct Row {
     pub name: &'static str,
     /// Whether it works on an open file.
     pub needs_fd: bool,
-    /// What a dropped future does.
+    /// The effect of dropping its future.
     pub cancel: Cancel,
     /// The kernel's number for it.
     pub code: u8,
     /// Whether the ring is the first choice.
     pub ring_first: bool,
-    /// What runs it otherwise.
+    /// The runner where the ring does not run it.
     pub fallback: Fallback,
 }
 

@@ -1,8 +1,7 @@
-//! What a descriptor may be asked for ([`Interest`]) and what it is ready for ([`Ready`]).
+//! The events that a descriptor may be asked for ([`Interest`]), and those that it is ready for ([`Ready`]).
 //!
 //! Both are sets of bits. [`Ready`] keeps "closed" apart from "ready": a closed side stays closed,
-//! so nothing ever clears those two bits, while the others are cleared by whoever finds that an
-//! operation would block.
+//! so nothing ever clears those two bits. The others are cleared when an operation would block.
 
 use std::fmt;
 use std::ops::{BitAnd, BitOr, BitOrAssign, Sub};
@@ -101,7 +100,7 @@ impl Ready {
         ready
     }
 
-    /// What an event of the readiness set says.
+    /// The readiness that an event of the set reports.
     pub(crate) fn from_mio(event: &mio::event::Event) -> Ready {
         let mut ready = Ready::EMPTY;
         let mut add = |set: bool, state: Ready| {
@@ -180,7 +179,7 @@ impl fmt::Debug for Ready {
     }
 }
 
-/// What a task wants to know of a descriptor. Never empty.
+/// The readiness that a task wants to hear of. Never empty.
 ///
 /// # Examples
 /// ```
@@ -230,14 +229,14 @@ impl Interest {
         Interest(self.0 | other.0)
     }
 
-    /// What is here and not in `other`, or none if nothing is left.
+    /// The interest that is here and not in `other`, or none if nothing is left.
     #[must_use = "this returns the difference, without modifying the original"]
     pub fn remove(self, other: Interest) -> Option<Interest> {
         let left = self.0 & !other.0;
         (left != 0).then_some(Interest(left))
     }
 
-    /// What the readiness set is asked to report. Errors are reported unasked; an interest in
+    /// The events that the readiness set is asked to report. Errors are reported unasked; an interest in
     /// nothing else has to ask for something.
     pub(crate) fn to_mio(self) -> mio::Interest {
         let mut asked = None;

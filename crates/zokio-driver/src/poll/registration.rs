@@ -61,7 +61,7 @@ pub struct Registration {
     driver: DriverHandle,
     source: sys::SourceId,
     interest: Interest,
-    /// What the source counts as ready for until it is attached: bits of [`Ready`]. Relaxed
+    /// The directions that the source counts as ready for until it is attached: bits of [`Ready`]. Relaxed
     /// everywhere: they are a guess, and order nothing. A bit that is taken away while the source is
     /// being attached may survive in its readiness, and costs one attempt there.
     assumed: AtomicU64,
@@ -115,7 +115,7 @@ impl Registration {
         self.attach(worker)
     }
 
-    /// What can be said of `mask` without attaching the source.
+    /// The readiness for `mask` that is known without attaching the source.
     fn assumption(&self, mask: Ready) -> Option<ReadyEvent> {
         if self.attached.get().is_some() || self.driver.is_shutdown() {
             return None;
@@ -325,8 +325,8 @@ impl Registration {
         }
     }
 
-    /// What is known to be ready of `interest`, for a caller that waits if that is nothing. Of a source
-    /// that is not attached an eager driver says that it is ready, and others know what was assumed.
+    /// The part of `interest` that is known to be ready, for a caller that waits if that is nothing. Of a
+    /// source that is not attached an eager driver says that it is ready, and others know what was assumed.
     pub fn event(&self, interest: Interest) -> ReadyEvent {
         let mask = Ready::from_interest(interest);
         match self.attached.get() {

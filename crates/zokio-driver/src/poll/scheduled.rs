@@ -1,4 +1,4 @@
-//! What one registered descriptor is ready for, and who waits for it.
+//! The readiness of one registered descriptor, and its waiters.
 //!
 //! A reaper that finds an event calls [`ScheduledIo::set_ready`] and then
 //! [`ScheduledIo::take_wakers`]. A task that wants to do I/O looks at the word, tries, and if the
@@ -57,7 +57,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// What ends a wait in this direction.
+    /// The events that end a wait in this direction.
     pub fn mask(self) -> Ready {
         match self {
             Self::Read => Ready::READABLE | Ready::READ_CLOSED,
@@ -66,7 +66,7 @@ impl Direction {
     }
 }
 
-/// What was seen of the word: what is ready, and as of which tick.
+/// A look at the word: the readiness, and its tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadyEvent {
     tick: u64,
@@ -76,7 +76,7 @@ pub struct ReadyEvent {
 }
 
 impl ReadyEvent {
-    /// What is ready.
+    /// The readiness.
     pub fn ready(&self) -> Ready {
         self.ready
     }
@@ -174,7 +174,7 @@ impl ScheduledIo {
         }
     }
 
-    /// What of `mask` is ready.
+    /// The part of `mask` that is ready.
     pub(crate) fn event(&self, mask: Ready) -> ReadyEvent {
         // Acquire pairs with the release in `update`: who sees an event sees what came before it.
         ReadyEvent::from_word(self.word.load(Ordering::Acquire), mask)

@@ -5,7 +5,7 @@
 //!
 //! Invariants:
 //!
-//! 1. Who drains the set holds `reaper`; the worker holds it while it waits. So events of one set
+//! 1. The thread that drains the set holds `reaper`; the worker holds it while it waits. So events of one set
 //!    are taken by one thread at a time, in order.
 //! 2. A token stands for a generational key of `entries` (see `token`), never for a pointer: an event
 //!    that comes for a source that has left finds nothing, whatever took its slot. The tokens below
@@ -53,7 +53,7 @@ const FIRES_MAX: u32 = 16;
 /// nothing of it but a clock.
 const REFUSED_WAIT: Duration = Duration::from_millis(1);
 
-/// What one drain brought.
+/// The yield of one drain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Drained {
     /// Events of sources.
@@ -263,7 +263,7 @@ impl Set {
 
     /// Waits for `timeout` (without end if there is none), and drains what came.
     ///
-    /// Whoever drains this set for its worker may take the waker's event away before the worker
+    /// A peer that drains this set for its worker may take the waker's event away before the worker
     /// gets here. So `may_wait` is asked once nobody can do that any more (invariant 1): it says no if
     /// somebody has fired since the worker announced its wait.
     pub(crate) fn wait<S: WakeSink>(
@@ -284,7 +284,7 @@ impl Set {
             return self.drain(&mut reaper, None, sink);
         };
         let (coarse, fine) = sys::split_timeout(timeout);
-        // What is there already ends a fine wait as well.
+        // An event that is there already ends a fine wait as well.
         if fine.is_zero() || !coarse.is_zero() {
             let drained = self.drain(&mut reaper, Some(coarse), sink)?;
             if fine.is_zero() || drained.any() {

@@ -16,7 +16,7 @@
 //!    it. The sets stay nested: an event that comes later is an event of its own set, and drained
 //!    with the others.
 //!
-//! Who is about to wait and sees that the guard runs takes the role over.
+//! A worker that is about to wait and sees that the guard runs takes the role over.
 //!
 //! A worker that has been running for a while (its second turn of polling without a wait) nests its
 //! set in that of the guard, if there is one. From then on it leaves what comes to the guard while
@@ -55,7 +55,7 @@ struct Seat {
     by: Mutex<Vec<usize>>,
 }
 
-/// Who watches whom.
+/// The guard, and the sets that it watches.
 #[derive(Debug)]
 pub(crate) struct Watch {
     guard: CachePadded<AtomicUsize>,

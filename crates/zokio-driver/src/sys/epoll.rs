@@ -11,7 +11,7 @@ use std::time::Duration;
 /// The longest time-out of the set's own wait: its count of milliseconds is an `i32`.
 const COARSE_MAX: Duration = Duration::from_millis(i32::MAX as u64);
 
-/// What of `timeout` the set waits itself, and what `wait_fine` waits afterwards.
+/// The part of `timeout` that the set waits itself, and the part that `wait_fine` waits afterwards.
 pub(crate) fn split_timeout(timeout: Duration) -> (Duration, Duration) {
     if timeout >= COARSE_MAX {
         return (COARSE_MAX, Duration::ZERO);

@@ -1,4 +1,4 @@
-//! What the driver asks of the system beyond `mio`. Each back end provides:
+//! The calls that the driver makes to the system beyond `mio`. Each back end provides:
 //!
 //! - `SourceId`: names a source of events; `register` and `deregister` act on it;
 //! - `SetFd`: names a readiness set, for waiting on it from outside;

@@ -17,7 +17,7 @@ pub fn reap(child: libc::pid_t) -> bool {
     unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) != 0 }
 }
 
-/// What is done with a signal. None if there is no such signal.
+/// The action for a signal. None if there is no such signal.
 fn action(signal: libc::c_int) -> Option<libc::sigaction> {
     let mut action = MaybeUninit::<libc::sigaction>::uninit();
     // SAFETY: the call changes nothing, and writes the current action to the place that is passed.

@@ -21,7 +21,7 @@ pub unsafe trait OnRing: Operation {}
 // SAFETY: there is no ring.
 unsafe impl<O: Operation> OnRing for O {}
 
-/// What a completion means.
+/// The meaning of a completion.
 #[derive(Debug)]
 pub enum Finish<O: Operation> {
     /// The operation is over.

@@ -39,13 +39,13 @@ impl<T> Attempt<T> {
         }
     }
 
-    /// What was made.
+    /// The value that was made.
     #[inline]
     pub(super) fn get(&self) -> Option<&T> {
         self.made.get()
     }
 
-    /// What was made, or is made now unless the system refuses.
+    /// The value that was made, or is made now unless the system refuses.
     #[inline]
     pub(super) fn get_or_try(
         &self,

@@ -1,4 +1,4 @@
-//! What an operation implements to run on a ring.
+//! The traits that an operation implements to run on a ring.
 #![allow(unsafe_code)] // The trait is a promise about pointers.
 
 use crate::op::flying::{Flying, Shared};
@@ -20,7 +20,7 @@ pub unsafe trait OnRing: Operation {
     fn finish(self, result: i32) -> Finish<Self>;
 }
 
-/// What a completion means.
+/// The meaning of a completion.
 #[derive(Debug)]
 pub enum Finish<O: Operation> {
     /// The operation is over.
@@ -32,7 +32,7 @@ pub enum Finish<O: Operation> {
 }
 
 impl<O: Operation> Finish<O> {
-    /// What an error means, which is `result` negated.
+    /// The meaning of an error, which is `result` negated.
     pub(crate) fn of_error(
         operation: O,
         result: i32,

@@ -1,9 +1,9 @@
 //! Operations on a ring whose kernel a test plays, for any sequence of steps.
 //!
-//! What is checked, by counting on both sides:
+//! These rules are checked, by counting on both sides:
 //!
-//! 1. Each operation comes to one end: its future is ready once, or what it brought is disposed of.
-//!    Who waits is woken.
+//! 1. Each operation comes to one end: its future is ready once, or its result is disposed of. A waiter is
+//!    woken.
 //! 2. The lane holds the operations that the kernel has or is about to get, and no others; threads
 //!    are charged for those that the kernel took.
 //! 3. The bytes that the kernel read into a buffer come back in that buffer, and a buffer is not given
@@ -442,10 +442,10 @@ impl World {
         }
     }
 
-    /// What is true at any time.
+    /// Checks what is true at any time.
     fn check(&self) {
         let (queued, taken) = self.kernel.named();
-        // What a broken ring was not asked for in time is not there.
+        // Requests that a broken ring was not asked for in time are not there.
         let is_broken = self.plane.lane(0).is_broken.load(Ordering::Relaxed);
         let queued = if is_broken { 0 } else { queued };
         assert_eq!(self.plane.lane(0).in_flight(), queued + taken);
@@ -462,7 +462,7 @@ impl World {
             lane.submit_pending();
             self.reap(0);
             self.run_jobs();
-            // Who is over was woken; who was not woken has nothing to find.
+            // An operation that is over has woken its waiter; a waiter that was not woken has nothing to find.
             for which in (0..self.waiting.len()).rev() {
                 if self.waiting[which].was_woken() {
                     self.poll(which);
@@ -507,7 +507,7 @@ impl World {
         let lane = self.plane.lane(0);
         lane.close();
         lane.submit_pending();
-        // What is complete is taken: a descriptor in a completion would be lost for good.
+        // All completions are taken: a descriptor in one would be lost for good.
         while self.kernel.unseen() != (0, 0) && self.plane.lane(0).in_flight() > 0 {
             self.reap(0);
         }
@@ -526,7 +526,7 @@ impl World {
                 drop(self.plane.lane(0).slots.retire(name));
             }
         } else {
-            // Who waits is told before the kernel is done with it.
+            // A waiter is told before the kernel is done with its operation.
             self.finish_waiting();
             self.settle();
         }
@@ -678,7 +678,7 @@ mod tests {
         }
         world.step(Step::Submit);
         world.kernel.complete_all();
-        // Whoever reaps tries twice.
+        // A reaper tries twice.
         world.kernel.refuse_entering(2);
         world.plane.lane(0).reap(&mut Vec::<Waker>::new());
         assert!(world.plane.lane(0).in_flight() > 0);

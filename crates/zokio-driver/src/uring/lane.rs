@@ -1,6 +1,6 @@
 //! A worker's ring and its mailbox.
 //!
-//! Who does what:
+//! The parties:
 //!
 //! - Any thread `submit`s into the mailbox, and unparks the worker if it is not the
 //!   worker itself, or if the worker waits (`doorbell.rs`).
@@ -50,7 +50,7 @@ use zokio_base::park::WakeSink;
 use zokio_base::sync::Mutex;
 use zokio_base::sync::std_atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-/// What the mailbox holds.
+/// An entry of the mailbox.
 pub(super) enum Message {
     /// Submit this.
     Submit(squeue::Entry, Finisher),
@@ -351,7 +351,7 @@ impl Lane {
     }
 
     /// The worker is about to wait. False if something waits to be submitted: then it must not.
-    /// Whatever is left from here on unparks the worker.
+    /// Every message that is left from here on unparks the worker.
     pub fn begin_wait(&self) -> bool {
         self.bell.begin_wait()
     }

@@ -104,7 +104,7 @@ impl FromStr for IoMode {
 }
 
 impl IoMode {
-    /// What `ZOKIO_IO` says. None if it is not set.
+    /// The mode in `ZOKIO_IO`. None if it is not set.
     ///
     /// # Errors
     /// If it says something else than a mode.
@@ -125,12 +125,12 @@ pub enum RingStatus {
     NotNeededYet,
     /// Operations run on the blocking pool instead.
     Refused {
-        /// What the system said, or which mode forbids it.
+        /// The system's error, or the mode that forbids it.
         why: String,
     },
 }
 
-/// What the completion plane has done so far.
+/// Figures of the work that the completion plane has done so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OpMetrics {
     /// Operations that went to a ring.

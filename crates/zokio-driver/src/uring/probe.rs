@@ -1,4 +1,4 @@
-//! What the kernel, and whoever guards it, allows: found out once per process.
+//! The operations that the kernel and its filters allow: found out once per process.
 //!
 //! A ring is made with the flags we want, then with fewer as long as the answer is `EINVAL`; the
 //! kernel is asked which opcodes it knows; and one request that does nothing is run, because a

@@ -9,7 +9,7 @@ use io_uring::{IoUring, cqueue, squeue};
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
-/// What a completion says.
+/// The content of a completion.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Completion {
     pub(super) name: u64,

@@ -5,8 +5,8 @@
 //!    lost with them.
 //! 3. Completions are reaped until nothing is in flight, within a bound: [`GRACE`], or less if the
 //!    shutdown has a deadline of its own.
-//! 4. What the kernel has not taken by then runs elsewhere: nobody waits for ever.
-//! 5. What it has taken is abandoned. Whoever waits for it is told that it is lost. The operation keeps
+//! 4. The operations that the kernel has not taken by then run elsewhere: nobody waits for ever.
+//! 5. An operation that it has taken is abandoned. Its waiter is told that it is lost. The operation keeps
 //!    its slot, since the kernel may yet write to its memory.
 //! 6. A thread of its own, the *keeper*, goes on reaping as long as there are such operations: what they
 //!    hold is given back when the kernel is done with it, and what they leave to be done is done.

@@ -81,7 +81,7 @@ pub(super) struct Completion {
     pub(super) flags: u32,
 }
 
-/// What the kernel answers when requests are submitted.
+/// The kernel's answer when requests are submitted.
 #[derive(Debug, Clone, Copy, Arbitrary)]
 pub(crate) enum Answer {
     /// It takes all.
@@ -163,7 +163,7 @@ struct State {
     lent: BTreeSet<u64>,
     /// Names of requests that were completed.
     finished: Vec<u64>,
-    /// What was read into the memory at an address: how many bytes, and which.
+    /// The bytes that were read into the memory at an address: how many, and which.
     filled: BTreeMap<u64, (usize, u8)>,
     /// It takes nothing.
     is_busy: bool,
@@ -171,14 +171,14 @@ struct State {
     is_vain: bool,
     /// How often entering for completions fails from here on.
     entering_refused: u32,
-    /// Whatever runs is completed as soon as somebody looks.
+    /// Every operation that runs is completed as soon as somebody looks.
     is_willing: bool,
 }
 
 /// The kernel.
 pub(crate) struct Kernel {
     state: Mutex<State>,
-    /// What opened files are copies of.
+    /// The file that opened files are copies of.
     file: Mutex<Option<OwnedFd>>,
     refuses: bool,
 }
@@ -261,7 +261,7 @@ impl Kernel {
         self.state.lock().is_vain
     }
 
-    /// What a read has put at `address`: how many bytes, and from which seed.
+    /// Takes the bytes that a read has put at `address`: how many, and from which seed.
     pub(super) fn take_filled(&self, address: u64) -> Option<(usize, u8)> {
         self.state.lock().filled.remove(&address)
     }

@@ -110,7 +110,7 @@ impl<F> Slots<F> {
         self.slab.lock().get(Key::from_bits(name)).is_some()
     }
 
-    /// What `look` says of the value that `name` names, if it is still in flight.
+    /// The answer of `look` about the value that `name` names, if it is still in flight.
     pub(crate) fn look_up<R>(&self, name: u64, look: impl FnOnce(&F) -> R) -> Option<R> {
         let slab = self.slab.lock();
         slab.get(Key::from_bits(name)).map(|slot| look(&slot.value))

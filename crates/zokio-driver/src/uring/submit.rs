@@ -1,12 +1,12 @@
 //! From the mailbox into the kernel.
 //!
-//! What the kernel may answer to a batch: it takes all of it; a part (the rest stays in the queue
+//! The kernel has these answers to a batch: it takes all of it; a part (the rest stays in the queue
 //! and goes with the next call); nothing for now (`EBUSY`, `EAGAIN`, `ENOMEM`: completions have to be
 //! reaped first, or memory has to come back); a signal came (`EINTR`: again); or it refuses to be entered at all (a filter that was
 //! put in place later): then the lane is broken for good, what the kernel did not take runs
 //! elsewhere, and what it did take is still reaped.
 //!
-//! What the kernel left ends no wait of the worker. So the worker comes back after a short time, which
+//! Requests that the kernel left end no wait of the worker. So the worker comes back after a short time, which
 //! grows ([`Lane::must_retry`]), and when the kernel takes nothing for a while, new operations go
 //! elsewhere until it does. If it takes nothing for a second, the lane is broken as well.
 //!
@@ -36,7 +36,7 @@ pub(super) const REFUSALS_MAX: u32 = 8;
 /// For how long the kernel may take nothing before the lane gives it up.
 const REFUSED_MAX: Duration = Duration::from_secs(1);
 
-/// What the submitter keeps between its calls.
+/// The state that the submitter keeps between its calls.
 #[derive(Default)]
 pub(super) struct Submission {
     /// Names of what is in the submission queue. See the invariant above.
@@ -49,7 +49,7 @@ pub(super) struct Submission {
     refused_since: Option<Instant>,
 }
 
-/// What came of entering the kernel.
+/// The outcome of entering the kernel.
 enum Entered {
     /// The queue is empty.
     All,
@@ -217,7 +217,7 @@ impl Lane {
         };
         for name in self.slots.names(choose) {
             let mut submission = self.submission.lock();
-            // What the lane gave up on may still stand in the queue, and must not be taken now.
+            // Requests that the lane gave up on may still stand in the queue, and must not be taken now.
             // ORDERING: Relaxed: written under the lock that we hold.
             if self.is_broken.load(Ordering::Relaxed) {
                 return Err(io::Error::from_raw_os_error(libc::EPERM));

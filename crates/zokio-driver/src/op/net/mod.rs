@@ -1,4 +1,4 @@
-//! What sockets can do beyond one read or write: system calls that move many datagrams, or bytes
+//! Operations of sockets beyond one read or write: system calls that move many datagrams, or bytes
 //! that never enter this process.
 //!
 //! None of these waits: each answers `WouldBlock`, and its caller waits for readiness. So they are no
@@ -19,10 +19,10 @@ pub mod splice;
 use std::io;
 use std::net::SocketAddr;
 
-/// What is known of a message that was received.
+/// The facts about a message that was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Received {
-    /// Who sent it.
+    /// The address of its sender.
     pub peer: SocketAddr,
     /// How many bytes there are.
     pub len: usize,

@@ -4,7 +4,7 @@
 
 use std::fs::OpenOptions;
 
-/// What [`OpenOptions`] says, readable.
+/// The settings of [`OpenOptions`], readable.
 #[derive(Debug, Clone)]
 pub struct OpenHow {
     /// For reading.

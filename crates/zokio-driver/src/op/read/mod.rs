@@ -26,7 +26,7 @@ pub struct Read<B> {
     cursor: Option<u64>,
 }
 
-/// What a read brings.
+/// The result of a read.
 #[derive(Debug)]
 pub struct Filled<B> {
     /// The buffer, with what was read appended at the place asked for. None if the driver had to

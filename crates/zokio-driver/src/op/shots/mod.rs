@@ -55,7 +55,7 @@ use zokio_base::sync::std_atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// An operation with many completions.
 pub trait Multishot: Send + Sync + Sized + 'static {
-    /// What a completion brings. Dropping it gives it back.
+    /// The item that a completion brings. Dropping it gives it back.
     type Item: Send + 'static;
 
     /// Its row in the table.
@@ -102,7 +102,7 @@ impl<M: ManyOnRing> Shared<M> {
             .as_ref()
             .and_then(|operation| operation.item(result, flags));
         drop(operation);
-        // What is not wanted is given back with no lock held.
+        // An item that is not wanted is given back with no lock held.
         let Some(item) = item.filter(M::is_wanted) else {
             return (None, false);
         };

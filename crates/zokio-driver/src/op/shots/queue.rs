@@ -1,5 +1,5 @@
-//! What a multishot operation has brought and nobody has taken yet: between whoever reaps the ring and
-//! the one consumer.
+//! The items that a multishot operation has brought and nobody has taken yet: between the reapers of the
+//! ring and the one consumer.
 //!
 //! ```text
 //!  ARMED ──── end ────▶ ENDED     the consumer takes what is queued, then the end
@@ -14,7 +14,7 @@
 //! 2. Items keep their order, and the end is behind all of them.
 //! 3. A waker that was left is called once something is there that was not before, outside of the
 //!    lock. It is left only if nothing is there.
-//! 4. Whoever finds the queue full is told so once for each operation: [`Pushed::is_too_many`]. Items
+//! 4. A reaper that finds the queue full is told so once for each operation: [`Pushed::is_too_many`]. Items
 //!    that come nevertheless are queued: they exist, and nobody else wants them.
 
 use std::collections::VecDeque;
@@ -33,7 +33,7 @@ pub enum End {
     Lost,
 }
 
-/// What the consumer is given.
+/// The next thing that the consumer is given.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Shot<T> {
     /// The next item.
@@ -42,7 +42,7 @@ pub enum Shot<T> {
     End(End),
 }
 
-/// What became of an item.
+/// The fate of an item.
 #[must_use]
 pub(super) struct Pushed<T> {
     /// To be woken.
@@ -69,7 +69,7 @@ pub(super) struct Queue<T> {
 }
 
 impl<T> State<T> {
-    /// What there is for the consumer.
+    /// Finds the next thing for the consumer.
     fn next(&mut self) -> Option<Shot<T>> {
         if let Some(item) = self.items.pop_front() {
             return Some(Shot::Item(item));

@@ -1,4 +1,4 @@
-//! What a path is.
+//! Asking for the metadata of a path.
 //!
 //! Orphan: nothing to give back.
 
@@ -8,7 +8,7 @@ mod uring;
 use super::{Kind, OpPath, Operation};
 use std::io;
 
-/// What a path is.
+/// Asks for the metadata of a path.
 #[derive(Debug)]
 pub struct Statx {
     path: OpPath,
@@ -18,7 +18,7 @@ pub struct Statx {
     answer: uring::Answer,
 }
 
-/// What kind of file a path is.
+/// The kind of file that a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
     /// A regular file.
@@ -31,10 +31,10 @@ pub enum FileKind {
     Other,
 }
 
-/// What is known of a path, the same wherever it was found out.
+/// The metadata of a path, the same wherever they were found out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
-    /// What kind it is.
+    /// Its kind.
     pub kind: FileKind,
     /// How many bytes.
     pub len: u64,

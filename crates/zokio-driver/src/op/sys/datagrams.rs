@@ -29,7 +29,7 @@ pub const SEGMENTS_MAX: usize = 64;
 #[derive(Clone, Copy)]
 struct Control([u8; 32]);
 
-/// What one message needs beside its bytes.
+/// The memory that one message needs beside its bytes.
 struct Place {
     name: MaybeUninit<libc::sockaddr_storage>,
     vector: libc::iovec,

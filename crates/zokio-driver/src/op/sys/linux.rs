@@ -1,4 +1,4 @@
-//! What Linux can do at once: cached data, cached names.
+//! Operations that Linux can do at once: on cached data, with cached names.
 //!
 //! `preadv2` and `pwritev2` with `RWF_NOWAIT` answer `EAGAIN` instead of waiting for a disk or a
 //! lock; `openat2` with `RESOLVE_CACHED` does so instead of looking a name up on a disk. A
@@ -183,7 +183,7 @@ pub(crate) fn appends(file: &File) -> bool {
 
 fn catch_up_to(mut file: &File, before: u64, to: SeekFrom) {
     if file.stream_position().is_ok_and(|now| now == before) {
-        // What could tell where it is can move it.
+        // A file that could tell its position can change it.
         let _ = file.seek(to);
     }
 }
@@ -264,7 +264,7 @@ pub fn open(path: &OpPath, how: &OpenHow, is_special: &mut bool) -> Speculated<i
     }
 }
 
-/// What a path is, if its name is cached: through a descriptor that refers to the place only.
+/// The metadata of a path whose name is cached: through a descriptor that refers to the place only.
 pub fn metadata(path: &OpPath, follow: bool) -> Speculated<io::Result<Metadata>> {
     let flags = if follow {
         libc::O_PATH
@@ -285,7 +285,7 @@ pub fn metadata(path: &OpPath, follow: bool) -> Speculated<io::Result<Metadata>>
     }
 }
 
-/// What an open file is.
+/// The metadata of an open file.
 pub fn file_metadata(file: &File) -> Speculated<io::Result<Metadata>> {
     match Place::of(file).keeper {
         Keeper::Local => Speculated::Done(file.metadata()),

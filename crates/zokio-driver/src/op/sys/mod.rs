@@ -55,7 +55,7 @@ pub(crate) use imp::{close, is_offset, read, write};
 pub use place::{Keeper, Place, Shape};
 pub(crate) use stream::{read_until, write_stream, write_until};
 
-/// What came of trying to do something without waiting.
+/// The outcome of an attempt without waiting.
 #[derive(Debug)]
 pub enum Speculated<T> {
     /// It is done, with this result.

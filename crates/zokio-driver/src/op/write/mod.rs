@@ -28,7 +28,7 @@ pub struct Write<B> {
     cursor: Option<u64>,
 }
 
-/// What a write brings.
+/// The result of a write.
 #[derive(Debug)]
 pub struct Sent<B> {
     /// The buffer. None if the driver had to give up on the write: the system may read it still.
