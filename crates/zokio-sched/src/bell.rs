@@ -1,4 +1,4 @@
-//! What wakes the monitor, and what tells whether it is there.
+//! The bell that wakes the monitor, and tells whether it is there.
 //!
 //! The monitor sleeps for good while all workers do. A worker that rises, one that is claimed, and a
 //! thread that wakes a worker ring the bell (PROTOCOL.md, steps N).
@@ -12,7 +12,7 @@ use zokio_base::parker::{Parker, Unparker};
 use zokio_base::sync::atomic::{AtomicBool, Ordering, fence};
 use zokio_base::sync::{Arc, Condvar, Mutex, thread};
 
-/// What wakes the monitor.
+/// The bell that wakes the monitor.
 #[derive(Debug)]
 pub(crate) struct Bell {
     asleep: AtomicBool,

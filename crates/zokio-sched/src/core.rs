@@ -31,7 +31,7 @@ use zokio_base::sync::UnsafeCell;
 use zokio_base::sync::atomic::{AtomicBool, Ordering};
 use zokio_task::{Header, Notified, TaskQueue};
 
-/// What a worker works with.
+/// The queues, the driver and the loop's state of a worker.
 pub(crate) struct Core<P> {
     ring: Owner<Header>,
     pub(crate) lifo: LifoSlot,
@@ -61,7 +61,7 @@ pub(crate) struct Core<P> {
     pub(crate) ran: Cell<bool>,
     /// Until when an idle worker spins.
     pub(crate) spin_until: Cell<Option<Instant>>,
-    /// What the next drain of the driver wakes goes before what waits in the overflow.
+    /// The tasks that the next drain of the driver wakes go before those that wait in the overflow.
     pub(crate) drains_first: Cell<bool>,
     /// How many tasks the next refill from the inbox takes at most: fewer than a ring holds after
     /// a stall.

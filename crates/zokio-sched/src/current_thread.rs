@@ -111,7 +111,7 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
                 if let Some(output) = drive(worker, &root, future.as_mut(), &mut cx) {
                     return output;
                 }
-                // What failed may have woken the future, which is not to see it.
+                // The failure may have woken the future, which is not to see it.
                 self.assert_not_failed();
             }
             if root.take_woken() {
@@ -217,7 +217,7 @@ fn drive<P: Park + Send + 'static, Q: Policy, F: Future>(
                 worker.leave();
                 return Some(output);
             }
-            // What the future has set going gets its turn before the future's next.
+            // The tasks that the future has set going get their turn before the future's next.
             worker.reset_driver_interval();
         }
         loop {

@@ -1,7 +1,7 @@
 //! The queues of a few workers against naive ones, with real tasks, for any sequence of steps: local
 //! rings with thieves, inboxes with their two kinds, and the task queues that both are made of.
 //!
-//! What is checked: each queue holds what the naive one holds, in the same order; each task runs
+//! These rules are checked: each queue holds what the naive one holds, in the same order; each task runs
 //! once if it is taken out to be run, and never otherwise; each task's future is dropped once.
 //!
 //! [`run`] takes bytes, so that the fuzzer, the kept corpus and random bytes in an ordinary test all
@@ -51,7 +51,7 @@ enum Step {
     Close(At),
 }
 
-/// What became of a task.
+/// The fate of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Waiting,
@@ -354,7 +354,7 @@ impl World {
             }
             assert!(self.workers[at].owner.pop().is_none());
         }
-        // What is left in the inboxes is dropped with them; the shard drops the futures.
+        // Tasks that are left in the inboxes are dropped with them; the shard drops the futures.
         self.workers.clear();
         self.shard.shutdown_all();
         assert_eq!(self.shard.alive(), 0);

@@ -1,4 +1,4 @@
-//! Who holds a core: seats, tenures, and how a core changes hands while its thread is stuck.
+//! The holder of a core: seats, tenures, and how a core changes hands while its thread is stuck.
 //!
 //! Each worker has a [`Seat`]. A thread that runs the worker holds the seat through a [`Tenure`],
 //! of which each thread makes its own. Holding the seat is the right to touch the core. A seat
@@ -84,7 +84,7 @@ pub(crate) struct Tenure {
     thread: AtomicU32,
 }
 
-/// What a tenure shows to the monitor.
+/// The part of a tenure that the monitor sees.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Glimpse {
     /// The word: equal words mean the same poll.
@@ -239,7 +239,7 @@ impl Tenure {
         self.away.store(away, Ordering::Relaxed);
     }
 
-    /// What can be seen from outside.
+    /// The part that can be seen from outside.
     pub(crate) fn glimpse(&self) -> Glimpse {
         // Relaxed: a guess that the taking checks.
         Glimpse {
@@ -259,10 +259,10 @@ impl Tenure {
     }
 }
 
-/// Who has the right to a core.
+/// The holder of the right to a core.
 #[derive(Debug)]
 enum Holder {
-    /// Whoever claims it first.
+    /// Nobody: the first claim gets it.
     Free,
     /// This tenure's thread.
     Held(Arc<Tenure>),

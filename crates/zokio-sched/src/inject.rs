@@ -26,7 +26,7 @@ use zokio_task::{Notified, TaskQueue};
 
 /// A queue of owned items. Tasks use the intrusive [`TaskQueue`]; models use something smaller.
 pub(crate) trait Fifo: Default {
-    /// What is queued.
+    /// The entry of the queue.
     type Item;
     /// Appends `item`.
     fn push_back(&mut self, item: Self::Item);

@@ -1,6 +1,6 @@
 //! A place for the one task that runs next.
 //!
-//! What a task wakes last is likely what it waits for: running it at once, on the same core, keeps
+//! The task that another one wakes last is likely the one it waits for: running it at once, on the same core, keeps
 //! the message that passed between them in the cache. The slot is a plain cell of the core, not
 //! an atomic: thieves cannot reach it, and pay nothing to the owner. If the owner gets stuck, the
 //! slot goes with the core to the thread that takes it over, or, if there is none, its task goes to

@@ -51,8 +51,8 @@
 //!   The monitor leaves those alone: a system call on a ring may wait for the thread that is stuck in
 //!   another one on the same ring, and the monitor must never wait for a worker.
 //!
-//! What had yielded on the stuck worker waits with it: those wakers belong to the core. Rejected: to give
-//! the queues a new driver, since what is in flight is bound to the ring of the one that is stuck.
+//! The tasks that had yielded on the stuck worker wait with it: their wakers belong to the core. Rejected: to
+//! give the queues a new driver, since operations in flight are bound to the ring of the one that is stuck.
 //!
 //! Invariants:
 //!
@@ -137,7 +137,7 @@ struct Monitor<P: Park + Send + 'static, Q: Policy> {
     parks: u64,
 }
 
-/// What is known of one worker.
+/// The monitor's knowledge of one worker.
 #[derive(Debug, Default)]
 struct Watch {
     /// Its present poll.
@@ -173,7 +173,7 @@ struct Turn {
 #[derive(Debug, Default)]
 struct Ran(Option<(Instant, u64)>);
 
-/// What became of the attempt to take a core.
+/// The outcome of the attempt to take a core.
 #[derive(Debug, PartialEq)]
 enum Taking {
     /// Another thread has it.
@@ -507,7 +507,7 @@ impl Watch {
 }
 
 impl Seen {
-    /// What the tenure shows, if it still is in this poll.
+    /// The visible part of the tenure, if it still is in this poll.
     fn glimpse(&self) -> Option<Glimpse> {
         let glimpse = self.tenure.glimpse();
         (glimpse.in_poll() && glimpse.poll() == self.poll).then_some(glimpse)

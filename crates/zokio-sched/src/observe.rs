@@ -1,5 +1,5 @@
-//! What is measured around polls: how long a task waited for its poll, how long the poll took, and
-//! what the hooks are told.
+//! Measurements around polls: how long a task waited for its poll, how long the poll took, and the calls of
+//! the hooks.
 //!
 //! All of it is off unless the policy asks for it, and then costs one test of a constant flag per
 //! poll and per wake. The mean time of a poll is always known (to multi-thread workers): it comes
@@ -29,7 +29,7 @@ const MEAN_WEIGHT: f64 = 0.1;
 /// A busy worker times the polls after one look at the driver out of this many.
 const SAMPLE: u32 = 16;
 
-/// What a scheduler measures. Constant.
+/// The measurements that a scheduler makes. Constant.
 #[derive(Debug)]
 pub(crate) struct Observer {
     /// Whether anything at all happens around polls.

@@ -41,7 +41,7 @@ pub struct StallReport {
     pub in_driver: bool,
 }
 
-/// What a hook learns about the task that is polled.
+/// The facts that a hook learns about the task that is polled.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct TaskMeta {
@@ -54,7 +54,7 @@ pub struct TaskMeta {
 }
 
 impl TaskMeta {
-    /// What is known of a task.
+    /// The facts about a task.
     pub fn new(id: Id, spawned_at: &'static Location<'static>) -> Self {
         Self {
             id,
@@ -111,7 +111,7 @@ pub trait Policy: Send + Sync + 'static {
         DETACHED_MAX
     }
 
-    /// What the random choices are made from. None: from the system.
+    /// The seed of the random choices. None: the system gives one.
     #[inline]
     fn seed(&self) -> Option<u64> {
         None

@@ -193,7 +193,7 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
             .unwrap_or_else(|| Err(io::Error::other("the host of threads has panicked")))
     }
 
-    /// What spawns tasks here. It owns the shards, and so must not be kept by a task.
+    /// The spawner of tasks here. It owns the shards, and so must not be kept by a task.
     pub fn spawner(&self) -> &Spawner {
         &self.spawner
     }
@@ -218,7 +218,7 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
         self.containment
     }
 
-    /// What worker `index` did so far.
+    /// Figures of the work that worker `index` did so far.
     pub fn worker_metrics(&self, index: usize) -> WorkerMetrics {
         let lane = &self.shared.lanes[index];
         let mut metrics = lane.stats.snapshot();
@@ -247,7 +247,7 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
         count(self.shared.lanes[index].stats.latencies.as_ref(), bucket)
     }
 
-    /// What the scheduler as a whole counted so far.
+    /// Figures that the scheduler as a whole counted so far.
     pub fn metrics(&self) -> SchedulerMetrics {
         self.shared.stats.snapshot()
     }

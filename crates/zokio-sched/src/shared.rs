@@ -1,4 +1,4 @@
-//! What all threads of a scheduler share, and where a woken task goes.
+//! The state that all threads of a scheduler share, and the way of a woken task.
 //!
 //! On the thread that runs one of our workers, and holds its core, a task goes to that core: into
 //! the LIFO slot if a poll woke it, into the ring otherwise, into the overflow if the ring is full.
@@ -6,7 +6,7 @@
 //!
 //! Invariants:
 //!
-//! 1. Whoever queues a task that another worker could run calls [`Shared::wake_one`] afterwards,
+//! 1. A thread that queues a task that another worker could run calls [`Shared::wake_one`] afterwards,
 //!    or is about to look for work itself.
 //! 2. The shared state owns no shard: tasks own their shard, a shard owns this.
 #![allow(unsafe_code)]
@@ -28,13 +28,13 @@ use zokio_base::sync::Arc;
 use zokio_base::sync::atomic::{AtomicBool, Ordering};
 use zokio_task::{Id, Notified, Schedule, context};
 
-/// What the thread-local context points at while a worker runs on the thread.
+/// The target of the thread-local context while a worker runs on the thread.
 pub(crate) struct Local {
     pub(crate) tenure: Arc<Tenure>,
     pub(crate) hand_over: Arc<dyn HandOver>,
 }
 
-/// What `block_in_place` needs of a scheduler, whatever its types.
+/// The operations that `block_in_place` needs of a scheduler, whatever its types.
 pub(crate) trait HandOver: Send + Sync {
     /// Gives the core of worker `index` away and has another thread run it. False if it is not
     /// the caller's, or nobody could run it: then it stays with the caller.
@@ -87,7 +87,7 @@ enum Reason {
 }
 
 impl<P: Park, Q: Policy> Shared<P, Q> {
-    /// What tells this scheduler's workers from others'.
+    /// The address that tells this scheduler's workers from others'.
     pub(crate) fn address(&self) -> *const () {
         std::ptr::from_ref(self).cast()
     }

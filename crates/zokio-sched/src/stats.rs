@@ -1,6 +1,6 @@
-//! What each worker did, counted.
+//! Counters of the work that each worker did.
 //!
-//! The counters of a worker are written by whoever holds its core, with a load and a store (no
+//! The counters of a worker are written by the holder of its core, with a load and a store (no
 //! locked instruction), and read by anyone. A counter may therefore be a moment old, never torn.
 
 use crate::histogram::Histogram;
@@ -132,7 +132,7 @@ impl WorkerStats {
     }
 }
 
-/// What the scheduler as a whole counted.
+/// Counters of the scheduler as a whole.
 #[derive(Debug, Default)]
 pub(crate) struct SharedStats {
     /// Tasks queued by threads that run no worker.

@@ -40,7 +40,7 @@ const INBOX_STEAL_MAX: usize = 32;
 /// How many remote tasks join the ring at each look at the inbox, at most.
 const ADMIT_MAX: usize = 32;
 
-/// What a worker did in one step.
+/// The outcome of one step of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
@@ -238,7 +238,7 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
     }
 
     fn look_at_inbox(&self, core: &Core<P>) {
-        // What comes from outside waits for one round of the local tasks, if that is shorter than
+        // A task from outside waits for one round of the local tasks, if that is shorter than
         // the interval: few tasks may each take long.
         let interval = self.shared().policy.inject_interval().max(1);
         let round = core.ring().len() as u32;
@@ -308,7 +308,7 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
             self.ended = Some(Step::Lost);
             return Step::Lost;
         }
-        // What yielded goes with the core, should the next task get stuck.
+        // The tasks that yielded go with the core, should the next task get stuck.
         if context::has_deferred() {
             context::take_deferred(&mut self.core().deferred.borrow_mut());
         }
@@ -627,7 +627,7 @@ impl<P: Park + Send + 'static, Q: Policy> Worker<P, Q> {
     }
 }
 
-/// What a thief or a refill made room for fits.
+/// Asserts that the ring took a task for which a thief or a refill had made room.
 #[track_caller]
 fn keep(pushed: Result<(), Notified>) {
     assert!(pushed.is_ok(), "the ring has room for what was counted out");

@@ -1,11 +1,11 @@
-//! Who sleeps, who searches, and whom to wake. The steps of both sides and why no wake-up is lost
-//! stand in `PROTOCOL.md` beside this file; the step numbers below are its numbers.
+//! The sleepers, the searchers, and the choice of the worker to wake. The steps of both sides and why no
+//! wake-up is lost stand in `PROTOCOL.md` beside this file; the step numbers below are its numbers.
 //!
 //! Invariants:
 //!
 //! 1. A worker is in `sleepers` from S1 until it is popped (W4) or takes itself out (R1).
 //! 2. `awake` is the number of workers minus the length of `sleepers`, for whoever holds the lock.
-//! 3. Whoever is popped by a waker is counted as searching from that moment.
+//! 3. A worker that a waker pops is counted as searching from that moment.
 
 use zokio_base::bits::Field;
 use zokio_base::sync::Mutex;

@@ -32,7 +32,7 @@ pub(crate) fn thread_id() -> u32 {
     u32::try_from(id).unwrap_or(0)
 }
 
-/// What the thread is doing. None if it is gone, or `/proc` is not there.
+/// Finds out what the thread is doing. None if it is gone, or `/proc` is not there.
 pub(crate) fn probe(thread: u32) -> Option<Probe> {
     let stat = fs::read_to_string(format!("/proc/self/task/{thread}/stat")).ok()?;
     // The second field is the name in parentheses, which may hold anything; the third the state.

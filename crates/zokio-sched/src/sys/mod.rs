@@ -1,4 +1,4 @@
-//! What the scheduler asks of the operating system. A back end provides:
+//! The calls that the scheduler makes to the operating system. A back end provides:
 //!
 //! - `barrier_available() -> bool`: whether [`barrier`] works, found out once per process;
 //! - `barrier() -> bool`: makes every running thread of the process execute a full fence;
@@ -14,7 +14,7 @@ mod imp;
 
 pub(crate) use imp::{barrier, barrier_available, probe, thread_id};
 
-/// What a thread is doing.
+/// The state of a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Probe {
     /// It waits in the kernel; otherwise it runs or wants to.

@@ -61,7 +61,7 @@ fn all_that_is_ready_runs_and_then_the_caller_goes_on() {
     assert_eq!(sched.run_until_idle(), None);
     assert_eq!(ran.load(Ordering::SeqCst), 600);
     assert_eq!(sched.spawner().alive(), 1);
-    // What becomes ready afterwards is found by the next call.
+    // A task that becomes ready afterwards is found by the next call.
     waits.abort();
     assert!(!waits.is_finished());
     sched.run_until_idle();

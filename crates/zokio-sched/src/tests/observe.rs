@@ -1,4 +1,4 @@
-//! What is measured around polls, on whole schedulers.
+//! Measurements around polls, on whole schedulers.
 
 use super::support::{Still, Threads, eventually, wait, wake_myself, yield_now};
 use crate::observe::Stretch;
@@ -13,7 +13,7 @@ use zokio_task::{Id, JoinHandle, SpawnMeta};
 /// Buckets of ten milliseconds.
 const TENTHS: u64 = 10_000_000;
 
-/// What hooks have heard: which task, how long it had waited, and when they heard it.
+/// The calls that hooks have got: which task, how long it had waited, and when they heard it.
 type Heard = Arc<Mutex<Vec<(Id, Option<Duration>, Instant)>>>;
 
 #[derive(Default)]
@@ -159,7 +159,7 @@ fn the_wait_of_a_task_begins_anew_with_each_queueing() {
     let queued = not_before.clone();
     let task = spawn(&sched, async move {
         for _ in 0..2 {
-            // What it does itself is no wait of its own.
+            // The time of its own work is no wait of its own.
             thread::sleep(Duration::from_millis(10));
             queued.lock().push(clock::real_now());
             wake_myself().await;

@@ -1,4 +1,4 @@
-//! What schedulers show of themselves, and what a policy that says nothing comes to.
+//! The `Debug` output of schedulers, and the defaults of a policy that says nothing.
 #![allow(unsafe_code)]
 
 use super::support::*;

@@ -37,7 +37,7 @@ fn a_blocked_worker_loses_its_core() {
     let (send, receive) = std::sync::mpsc::channel();
     let line = line!() + 1;
     let stuck = spawn(&running.sched, async move {
-        // What this task woke before it got stuck is in the slot, and goes with the core.
+        // The task that this one woke before it got stuck is in the slot, and goes with the core.
         receive.recv_timeout(Duration::from_secs(20)).unwrap()
     });
     let helper = spawn(&running.sched, async move {
@@ -348,7 +348,7 @@ impl Park for Sticky {
     }
 
     fn park<S: WakeSink>(&mut self, limit: Option<Duration>, sink: &mut S) {
-        // What is pending is submitted before the wait.
+        // Pending requests are submitted before the wait.
         self.poll(sink);
         self.waits.store(true, Ordering::SeqCst);
         self.still.park(limit, sink);

@@ -16,7 +16,7 @@ fn swap(saved: Saved) -> Saved {
     unsafe { context::swap(saved) }
 }
 
-/// What happened, with tasks numbered in the order in which they were first seen: their ids differ
+/// The trace of a run, with tasks numbered in the order in which they were first seen: their ids differ
 /// between two runs in one process.
 fn trace(seed: u64) -> (Vec<(usize, String)>, usize) {
     let settings = Settings {

@@ -1,4 +1,4 @@
-//! What the tests of the whole scheduler share: a park, a host for threads, a ledger.
+//! The parts that the tests of the whole scheduler share: a park, a host for threads, a ledger.
 
 use crate::{Policy, Scheduler, StallReport, ThreadHost};
 use std::io;
