@@ -39,7 +39,7 @@ impl From<[bool; 5]> for Has {
     }
 }
 
-/// What is asked about; each trait has an inherent constant on it, and this one where that is missing.
+/// The type that is asked about; each trait has an inherent constant on it, and this one where that is missing.
 #[allow(dead_code)]
 struct Ask<T: ?Sized>(PhantomData<T>);
 
@@ -67,7 +67,7 @@ impl<T: ?Sized + RefUnwindSafe> Ask<T> {
     const REF_UNWIND: bool = true;
 }
 
-/// What a concrete type has. A macro, because in a generic function the answer would be that of the
+/// Asks for the traits of a concrete type. A macro, because in a generic function the answer would be that of the
 /// function's bounds.
 macro_rules! probe {
     ($type:ty) => {
@@ -315,7 +315,7 @@ fn types_without_a_payload() {
 #[allow(clippy::nonminimal_bool)]
 fn types_with_a_payload() {
     let mut differences = Differences::default();
-    // What the type has is a function of what the payload `P` has.
+    // The traits of the type are a function of the traits of the payload `P`.
     macro_rules! generic {
         (|$p:ident| [$($rule:expr),*]; $($type:ty,)*) => {{
             #[allow(unused_variables)]

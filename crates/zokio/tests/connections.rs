@@ -29,7 +29,7 @@ const SERVER: &str = "ZOKIO_CONNECTIONS_SERVER";
 /// The test that is run again there.
 const CLIENTS: &str = "thousands_of_connections";
 
-/// What connection `number` says the `turn`th time: its name, and a length and bytes of its own.
+/// The message of connection `number` in turn `turn`: its name, and a length and bytes of its own.
 fn message(number: usize, turn: usize) -> Vec<u8> {
     let len = 16 + (number * 7 + turn * 131) % 500;
     let mut bytes = vec![0; len];
@@ -78,7 +78,7 @@ async fn serve(mut stream: TcpStream) -> usize {
     count
 }
 
-/// What the server has seen: connections, and messages.
+/// Serves. Returns the connections and messages that the server has seen.
 async fn server(mode: IoMode) -> (usize, usize) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -109,7 +109,7 @@ fn start_clients(server: SocketAddr, mode: IoMode) -> Child {
         .spawn()
         .unwrap();
     let output = child.stdout.take().unwrap();
-    // What it says is the test's to say.
+    // The test itself tells of a panic.
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines() {
             println!("clients: {}", line.unwrap());

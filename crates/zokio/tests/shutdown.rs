@@ -1,4 +1,4 @@
-//! What needs a runtime says so once the runtime has shut down, even where nothing would have to wait.
+//! Operations that need a runtime say so once it has shut down, even where nothing would have to wait.
 
 use std::future::Future;
 use std::io;

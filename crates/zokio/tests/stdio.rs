@@ -227,7 +227,7 @@ async fn broken() {
     let error = out.write_all(b"lost\n").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BrokenPipe);
     std::io::stderr().write_all(b"as expected").unwrap();
-    // What libtest has to say cannot be said.
+    // The messages of libtest have no way out.
     std::process::exit(0);
 }
 

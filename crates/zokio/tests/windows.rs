@@ -1,4 +1,4 @@
-//! What only Windows has: named pipes, and options of files. Where Windows is not at hand these run
+//! The types that only Windows has: named pipes, and options of files. Where Windows is not at hand these run
 //! under wine (docs/TESTING.md).
 #![cfg(windows)]
 

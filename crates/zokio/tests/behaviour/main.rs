@@ -1,4 +1,4 @@
-//! What programs see of sockets, files, processes and signals where Tokio's own tests do not look: each
+//! Behaviour of sockets, files, processes and signals that Tokio's own tests do not look at: each
 //! test holds a behaviour that once was different here.
 #![allow(unreachable_pub)]
 

@@ -175,7 +175,7 @@ async fn drop_reads() {
                 drop(future);
             }
             State::Partial => {
-                // What was read ahead is more than the next read asks for.
+                // More was read ahead than the next read asks for.
                 assert!(poll(future.as_mut(), &probe).is_pending());
                 put.write_all(sent).unwrap();
                 probe.woken().await;

@@ -19,11 +19,11 @@ pub enum State {
     Pending,
     /// Polled by two wakers, one after the other, and waits.
     Moved,
-    /// What it waits for is there, and it was woken, but it was not polled again.
+    /// The event that it waits for is there, and it was woken, but it was not polled again.
     Woken,
     /// A part of what is there was taken by the operation before it.
     Partial,
-    /// What it waits for comes from another thread at the moment when it is dropped.
+    /// The event that it waits for comes from another thread at the moment when it is dropped.
     Racing,
 }
 
@@ -142,14 +142,14 @@ pub fn open_descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count() - 1
 }
 
-/// What there was before.
+/// The counts from before.
 pub struct Books {
     descriptors: usize,
     buffers: isize,
     bytes: isize,
 }
 
-/// What threads that have ended and tables that have grown may keep.
+/// The bytes that ended threads and grown tables may keep.
 const BYTES_KEPT: isize = 64 * 1024;
 
 impl Books {
@@ -193,7 +193,7 @@ impl Books {
     /// As [`close`](Self::close), inside of a runtime that had `rings`: operations and registrations
     /// too.
     ///
-    /// What was on its way out when the books were opened does not count from then on.
+    /// Things that were on their way out when the books were opened do not count from then on.
     pub async fn settle(&mut self, what: &str, registered: u64, rings: u64) {
         let metrics = zokio::runtime::Handle::current().metrics();
         let begun = Instant::now();

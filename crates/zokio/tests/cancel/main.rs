@@ -1,7 +1,7 @@
 //! The cancellation ledger: futures of operations dropped at each state, many thousand times, with the
 //! ring and without it, on one worker and on two.
 //!
-//! What is counted, before and after: descriptors of the process, registrations, operations in
+//! These are counted, before and after: descriptors of the process, registrations, operations in
 //! flight, buffers of operations, tasks, bytes of memory; and what a peer sent: each byte, datagram
 //! and connection arrives once and in order, however many futures that waited for it were dropped.
 //!

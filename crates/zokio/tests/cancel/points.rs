@@ -59,7 +59,7 @@ async fn at_every_point<F, C>(
     F: Future,
     C: Future<Output = ()>,
 {
-    // What is made once by the first is not to be counted.
+    // Things that the first makes once are not to be counted.
     check(Some(make().await)).await;
     let metrics = zokio::runtime::Handle::current().metrics();
     let (mut books, rings) = (Books::open(), metrics.operations().rings);
@@ -89,7 +89,7 @@ async fn at_every_point<F, C>(
     assert!(sum >= SWEEPS, "{what}: hardly anything waited");
 }
 
-/// What the files hold.
+/// The content of the files.
 fn contents() -> Vec<u8> {
     (0..40_000_u32).map(|n| (n % 251) as u8).collect()
 }
@@ -145,7 +145,7 @@ async fn copy_by_tools(dir: PathBuf) -> u64 {
     count
 }
 
-/// What was copied so far is the beginning of what is copied.
+/// Checks that the bytes copied so far are the beginning of the whole.
 fn check_files(dir: &Path, whole: &[u8]) {
     for name in ["to", "done"] {
         if let Ok(bytes) = std::fs::read(dir.join(name)) {
@@ -223,7 +223,7 @@ fn message(number: usize) -> Vec<u8> {
         .collect()
 }
 
-/// What a peer on a thread of its own has seen.
+/// The findings of a peer on a thread of its own.
 #[derive(Default)]
 struct Peer {
     /// Sessions, or datagrams, that are over.
@@ -243,7 +243,7 @@ fn echo_for_ever(listener: std::net::TcpListener, peer: Arc<Peer>) {
             peer.seen.store(0, Ordering::SeqCst);
             // The end may be a reset, when bytes were on the way back.
             while let Ok(count @ 1..) = stream.read(&mut buf) {
-                // Whoever wrote has to wait.
+                // The writer has to wait.
                 std::thread::sleep(Duration::from_micros(100));
                 let seen = peer.seen.fetch_add(count, Ordering::SeqCst);
                 assert_eq!(buf[..count], expected[seen..seen + count]);

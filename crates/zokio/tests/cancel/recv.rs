@@ -9,7 +9,7 @@ use std::task::Poll;
 use zokio::io::AsyncReadExt;
 use zokio::net::UdpSocket;
 
-/// What waits for bytes.
+/// The operation that waits for bytes.
 #[derive(Debug, Clone, Copy)]
 enum Way {
     Read,

@@ -15,7 +15,7 @@ use zokio::runtime::Runtime;
 /// How many operations are under way when a runtime ends.
 const UNDER_WAY: usize = 1_000;
 
-/// What the other side of the operations keeps open.
+/// The things that the other side of the operations keeps open.
 #[derive(Default)]
 struct Kept {
     fars: Vec<std::sync::Arc<dyn super::streams::Far>>,

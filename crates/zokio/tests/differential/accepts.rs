@@ -62,7 +62,7 @@ struct Clients {
     sockets: Vec<Socket>,
     /// By their number. None has closed.
     connected: Vec<(Option<Socket>, Ended)>,
-    /// Who was not accepted yet.
+    /// The clients that were not accepted yet.
     waiting: VecDeque<usize>,
     taken: Vec<std::fs::File>,
 }
@@ -112,7 +112,7 @@ impl Clients {
         Seen::Done
     }
 
-    /// What has no connection ahead of the caller is told of it; what has, is not.
+    /// A listener that has no connection ahead of the caller tells of the lack; one that has does not.
     fn starve(&mut self) -> Seen {
         if !self.waiting.is_empty() || !self.taken.is_empty() {
             return Seen::Skipped;

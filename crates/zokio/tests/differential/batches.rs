@@ -214,14 +214,14 @@ macro_rules! world {
                         }
                     }
                 }
-                // Who is told that nobody is there is not compared.
+                // The party that is told that nobody is there is not compared.
                 Step::CancelRecv(..) if ends[e].is_refused => Seen::Skipped,
                 Step::CancelRecv(_, turns) => {
                     lane.cancel_recv(turns.into()) $($await)*;
                     ends[e].is_ahead = !ends[e].held.is_empty();
                     Seen::Done
                 }
-                // What was joined stays so, and what is cut off is so when it is received.
+                // Joined datagrams stay joined, and a datagram is cut off when it is received.
                 Step::Switch(..) if !ends[e].held.is_empty() => Seen::Skipped,
                 Step::Switch(_, joins, messages, size) => {
                     lane.switch(joins, messages.into(), size.into());

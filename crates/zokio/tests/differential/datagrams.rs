@@ -223,7 +223,7 @@ macro_rules! plain {
             }
 
             fn try_recv(socket: &$socket, buf: &mut [u8], _waits: bool) -> io::Result<usize> {
-                // What is on its way is waited for.
+                // A datagram that is on its way is waited for.
                 socket.set_nonblocking(_waits).unwrap();
                 let count = socket.recv(buf);
                 socket.set_nonblocking(false).unwrap();
@@ -299,7 +299,7 @@ macro_rules! addressed {
     };
 }
 
-/// What sockets without addresses are not asked.
+/// The questions that sockets without addresses are not asked.
 macro_rules! nameless {
     ($socket:ty, [$($async:tt)*]) => {
         $($async)* fn send_to(_: &$socket, _: &[u8]) -> io::Result<usize> {

@@ -128,7 +128,7 @@ fn bytes(len: u16, begin: u8) -> Vec<u8> {
         .collect()
 }
 
-/// What metadata says, less what differs by nature: inodes, times, sizes of directories and links.
+/// The metadata, less those that differ by nature: inodes, times, sizes of directories and links.
 fn described(metadata: std::fs::Metadata) -> Seen {
     use std::os::unix::fs::MetadataExt;
     let len = if metadata.is_file() {
@@ -249,7 +249,7 @@ macro_rules! world {
                     }
                     Step::Write(_, len, begin) => {
                         let written = file.write_all(&bytes(len, begin)) $($await)*;
-                        // What could not be written is told at the latest here.
+                        // An error of an earlier write is told at the latest here.
                         let flushed = file.flush() $($await)*;
                         let result = written.and(flushed);
                         if result.is_err() {
@@ -378,7 +378,7 @@ mod plain {
         file
     }
 
-    /// What was not written is forgotten.
+    /// Forgets the bytes that were not written.
     fn leave_rest(_file: &mut File) {}
 
     fn try_exists(path: PathBuf) -> io::Result<bool> {
@@ -411,7 +411,7 @@ mod ours {
         File::from_std(file.into_std().await)
     }
 
-    /// What was not written is kept until the position leaves it.
+    /// The bytes that were not written are kept until the position leaves them.
     async fn leave_rest(file: &mut File) {
         let _ = file.stream_position().await;
     }
@@ -519,7 +519,7 @@ pub fn compare<D: AsRef<Path>>(what: &str, cases: u32, met: &[ErrorKind], room: 
     }
 }
 
-/// What has to be met on the way.
+/// The errors that have to be met on the way.
 const MET: [ErrorKind; 7] = [
     ErrorKind::NotFound,
     ErrorKind::AlreadyExists,

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use zokio::runtime::{Builder, IoMode, Runtime};
 
-/// What came of a step.
+/// The outcome of a step.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Seen {
     Done,
@@ -45,7 +45,7 @@ impl Seen {
     pub fn of<T>(result: io::Result<T>, ok: impl FnOnce(T) -> Self) -> Self {
         match result {
             Ok(value) => ok(value),
-            // Whoever would wait need not have asked the system.
+            // A side that would wait need not have asked the system.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 Self::Error(error.kind(), None)
             }

@@ -102,7 +102,7 @@ fn pools() -> impl Strategy<Value = (usize, usize, usize)> {
     (1..9_usize, size, 1..9_usize)
 }
 
-/// What is sent of files.
+/// The file that is sent.
 fn file() -> &'static Path {
     static FILE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
     let (_dir, path) = FILE.get_or_init(|| {
@@ -668,7 +668,7 @@ fn unix_pair() -> [std::os::unix::net::UnixStream; 2] {
     [near, far]
 }
 
-/// What was begun on a runtime has ended, or does in a moment.
+/// Operations that were begun on a runtime have ended, or do in a moment.
 pub fn nothing_is_in_flight(side: &Side) {
     let begun = Instant::now();
     while side.runtime.metrics().operations().in_flight > 0 {

@@ -1,4 +1,4 @@
-//! What a process may not have more of, connections that do not come about, and what was found once.
+//! Limits of a process, connections that do not come about, and faults that were found once.
 
 use super::kit::*;
 use std::io::{self, ErrorKind};
@@ -54,7 +54,7 @@ macro_rules! scenarios {
                 Seen::unit(UnixDatagram::pair().map(drop)),
                 Seen::unit(UnixListener::bind(dir.join("other")).map(drop)),
                 Seen::unit(UnixStream::connect(dir.join("socket")) $($await)*.map(drop)),
-                // What needs none goes on.
+                // An operation that needs none goes on.
                 Seen::unit(fs::metadata(&file) $($await)*.map(drop)),
                 Seen::unit(fs::rename(&file, dir.join("renamed")) $($await)*),
                 Seen::unit(fs::create_dir(dir.join("made")) $($await)*),

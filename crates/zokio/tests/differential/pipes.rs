@@ -264,7 +264,7 @@ mod files {
         File::from_std(file.into_std().await)
     }
 
-    /// What became of a write is told by a flush.
+    /// A flush tells the outcome of a write.
     async fn told(file: &mut File, written: io::Result<()>) -> io::Result<()> {
         written.and(file.flush().await)
     }

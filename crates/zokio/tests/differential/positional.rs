@@ -31,7 +31,7 @@ enum Step {
 /// Where, and how much.
 type Place = (u64, u16);
 
-/// What holds the bytes.
+/// The buffer that holds the bytes.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Vec,
@@ -41,7 +41,7 @@ enum Kind {
     Fixed,
 }
 
-/// What is open, in this order: a file in each way, a directory, an end of a pipe, a device that is
+/// The open files, in this order: a file in each way, a directory, an end of a pipe, a device that is
 /// always full, and one that has neither end nor places.
 const FILES: usize = 8;
 
@@ -141,7 +141,7 @@ fn handle_of(step: &Step) -> usize {
     }
 }
 
-/// What is to be seen of a read.
+/// The outcome of a read, to be compared.
 fn read_as(result: io::Result<()>, bytes: Vec<u8>) -> Seen {
     Seen::of(result, |()| Seen::Bytes(bytes))
 }
@@ -465,7 +465,7 @@ fn compare<D: AsRef<Path>>(what: &str, is_tight: bool, met: &[ErrorKind], room: 
     }
 }
 
-/// What has to be met on the way.
+/// The errors that have to be met on the way.
 const MET: [ErrorKind; 5] = [
     ErrorKind::UnexpectedEof,
     ErrorKind::InvalidInput,

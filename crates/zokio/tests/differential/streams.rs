@@ -78,7 +78,7 @@ impl Step {
     }
 }
 
-/// What is known of one end.
+/// The state of one end.
 #[derive(Debug, Clone, Default)]
 pub struct End {
     pub is_closed: bool,
@@ -93,7 +93,7 @@ pub struct End {
     pub is_impatient: bool,
 }
 
-/// What is known of a connection: what has been done to it, and what has to come of that.
+/// The state of a connection: the steps that were done to it, and the outcome that they must have.
 #[derive(Debug)]
 pub struct Link {
     pub is_tcp: bool,
@@ -339,7 +339,7 @@ macro_rules! world {
                     }
                     Step::ReadExact(_, len) => {
                         let me = &link.ends[e];
-                        // What is not there yet would be waited for, unless nothing comes any more.
+                        // A read of bytes that are not there yet would wait, unless nothing comes any more.
                         let len = if me.held > 0 { me.held.min(len.into()) } else { len.into() };
                         let mut buf = vec![0; len];
                         let read = stream.read_exact(&mut buf) $($await)*;
@@ -628,7 +628,7 @@ fn unix_pair() -> [std::os::unix::net::UnixStream; 2] {
     [near, far]
 }
 
-/// What has to be met on the way.
+/// The errors that have to be met on the way.
 const MET: [ErrorKind; 5] = [
     ErrorKind::WouldBlock,
     ErrorKind::ConnectionReset,

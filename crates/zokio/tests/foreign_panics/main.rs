@@ -6,7 +6,7 @@
 //! runtime, lets the runtime call it, and uses the same primitive once more. A site does not say which callbacks it reaches; the panics are counted where they are thrown, the table is printed,
 //! and a cell that nobody reached fails the test.
 //!
-//! What must hold at each site, besides its own check: no panic goes where the rule does not send it,
+//! These rules hold at each site, besides its own check: no panic goes where the rule does not send it,
 //! every value is dropped once and every waker's clone let go, a heartbeat on the same runtime goes on,
 //! and the runtime ends in time.
 #![allow(clippy::disallowed_methods)] // Tests meet runtimes from real threads, in real time.

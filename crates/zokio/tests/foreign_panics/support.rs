@@ -12,7 +12,7 @@ use zokio::runtime::{Builder, Runtime};
 /// For what must happen: much longer than it takes on a loaded machine.
 const LONG: Duration = Duration::from_secs(60);
 
-/// What all panics of the tests are made of.
+/// The payload of all panics of the tests.
 pub(crate) struct Expected;
 
 /// Panics, and counts that in `reached`.

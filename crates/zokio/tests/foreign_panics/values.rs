@@ -32,7 +32,7 @@ impl Maker {
     }
 }
 
-/// Who hears of a destructor's panic.
+/// The party that hears of a destructor's panic.
 #[derive(Debug, PartialEq, Eq)]
 enum Hears {
     /// The call that drops.

@@ -26,7 +26,7 @@ const WAKE: usize = 1;
 const WAKE_BY_REF: usize = 2;
 const DROP: usize = 3;
 
-/// What the clones of one waker share.
+/// The counts that the clones of one waker share.
 struct Counts {
     /// Which callbacks panic.
     bad: u8,

@@ -7,7 +7,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use zokio::fs;
 
-/// What a copy left, and what it said.
+/// The file that a copy left, and its result.
 #[derive(Debug, PartialEq)]
 struct Seen {
     result: Result<u64, (ErrorKind, Option<i32>)>,

@@ -27,7 +27,7 @@ fn directories_are_made_one_by_one_or_with_all_above_them() {
         assert_eq!(error.kind(), ErrorKind::NotFound);
         builder.recursive(true);
         builder.create(at("a/b/c")).await.unwrap();
-        // What is there is fine, unless it is something else.
+        // A folder that is there is fine, and something else is not.
         builder.create(at("a/b")).await.unwrap();
         std::fs::write(at("file"), "").unwrap();
         let std = |name: &str| std::fs::DirBuilder::new().recursive(true).create(at(name));
@@ -208,7 +208,7 @@ fn an_entry_that_is_gone_is_not_found() {
     });
 }
 
-/// What has to be asked for when the runtime has ended is an error, again and again, and never
+/// A question to the system is an error once the runtime has ended, again and again, and never
 /// waits.
 #[test]
 fn a_runtime_that_has_ended_reads_no_further() {

@@ -70,7 +70,7 @@ fn a_buffer_of_nothing_panics() {
     File::from_std(file).set_max_buf_size(0);
 }
 
-/// What the system is still at, the standard library's file would not know of.
+/// The standard library's file would not know of operations that the system is still at.
 #[test]
 fn a_file_is_given_back_once_nothing_is_under_way() {
     on_each(configs(), "into_std", |_| async {
@@ -192,7 +192,7 @@ fn what_a_file_is_and_may_be_set_to() {
         let metadata = file.metadata().await.unwrap();
         let got = (metadata.accessed().unwrap(), metadata.modified().unwrap());
         assert_eq!(got, (read, written));
-        // What is not set stays.
+        // A time that is not set stays.
         file.set_modified(second(3_000_000)).await.unwrap();
         let metadata = file.metadata().await.unwrap();
         let got = (metadata.accessed().unwrap(), metadata.modified().unwrap());

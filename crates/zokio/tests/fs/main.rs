@@ -43,7 +43,7 @@ pub fn pipe(dir: &std::path::Path) -> (std::fs::File, std::path::PathBuf) {
     (both, path)
 }
 
-/// What an error is to whoever compares it with one of the standard library's.
+/// The parts of an error that are compared with the standard library's.
 pub fn seen<T>(result: std::io::Result<T>) -> Result<T, (std::io::ErrorKind, Option<i32>)> {
     result.map_err(|error| (error.kind(), error.raw_os_error()))
 }

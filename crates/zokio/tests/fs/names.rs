@@ -141,7 +141,7 @@ fn whole_files_fail_as_the_standard_librarys_do() {
             assert_eq!(ours, seen(std::fs::write(at(name), "x")), "{name}");
             assert!(ours.is_err());
         }
-        // What was longer is cut off.
+        // The rest of a longer file is cut off.
         fs::write(at("file"), "new").await.unwrap();
         assert_eq!(std::fs::read(at("file")).unwrap(), b"new");
     });

@@ -28,7 +28,7 @@ macro_rules! set {
 
 type Kind = (ErrorKind, Option<i32>);
 
-/// What can be done with a file, and what is there afterwards.
+/// The operations that a file allows, and its content afterwards.
 #[derive(Debug, PartialEq)]
 struct Use {
     opened: Result<(), Kind>,

@@ -31,7 +31,7 @@ async fn everything_at(path: &Path) {
         let (result, buf) = file.read_at(Vec::with_capacity(len), offset as u64).await;
         assert_eq!(result.unwrap(), expected.len());
         assert!(buf == expected);
-        // What a buffer held before is not there any more.
+        // The bytes that a buffer held before are not there any more.
         let (result, buf) = file.read_at(vec![1; len], offset as u64).await;
         assert_eq!(
             (result.unwrap(), buf.len()),
@@ -208,8 +208,8 @@ fn outside_of_a_runtime_it_panics() {
     let _ = poll(read, &Probe::new());
 }
 
-/// What was begun before the end of the runtime is carried out. What comes later is refused, and the
-/// buffer comes back.
+/// An operation that was begun before the end of the runtime is carried out. One that comes later is refused,
+/// and its buffer comes back.
 #[test]
 fn buffers_come_back_from_a_runtime_that_ends() {
     let _turn = turn();

@@ -171,7 +171,7 @@ fn a_seek_has_to_wait_for_what_is_under_way() {
     });
 }
 
-/// What has no position is read and written apart: what was read ahead is in nobody's way, and stays.
+/// A file without a position is read and written apart: bytes that were read ahead are in nobody's way, and stay.
 #[test]
 fn a_pipe_is_written_while_bytes_wait_to_be_read() {
     on_each(configs(), "write behind a dropped read", |_| async {
@@ -363,8 +363,8 @@ fn a_write_that_is_refused_is_reported_once() {
     });
 }
 
-/// What did not fit is kept, and written once there is room: nothing of a write is missing, and what comes
-/// after it stands behind it.
+/// Bytes that did not fit are kept, and written once there is room: nothing of a write is missing, and the
+/// next one stands behind it.
 #[test]
 fn what_did_not_fit_is_written_when_there_is_room() {
     on_each(configs(), "room", |_| async {
@@ -428,7 +428,7 @@ fn a_pipe_gets_all_of_a_write_whose_file_was_dropped() {
         let bytes = pattern(LEN);
         file.write_all(&bytes).await.unwrap();
         drop(file);
-        // Whoever reads begins late, and stays slow: every write into the pipe is short.
+        // The reader begins late, and stays slow: every write into the pipe is short.
         let read = zokio::task::spawn_blocking(move || {
             let mut keep = keep;
             let mut all = vec![0; LEN];
@@ -500,7 +500,7 @@ fn a_dropped_flush_is_begun_again() {
     });
 }
 
-/// Whatever part of a file is in memory and whatever is not, it is read whole.
+/// A file is read whole, whichever parts of it are in memory.
 #[test]
 fn what_is_not_in_memory_is_read_from_the_disk() {
     use std::os::fd::AsRawFd;
@@ -511,7 +511,7 @@ fn what_is_not_in_memory_is_read_from_the_disk() {
         std::fs::write(&path, &bytes).unwrap();
         let mut file = both(&path).await;
         for forgotten in [0..1_000_000, 400_000..600_000, 999_000..1_000_000] {
-            // What is not on the disk yet cannot be forgotten.
+            // The system cannot forget pages that are not on the disk yet.
             file.sync_all().await.unwrap();
             let (start, len) = (forgotten.start, forgotten.end - forgotten.start);
             // SAFETY: advice on an open descriptor.

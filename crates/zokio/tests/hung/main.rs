@@ -17,7 +17,7 @@ use zokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use zokio::runtime::{Builder, IoMode, Runtime};
 use zokio::time::timeout;
 
-/// What nobody answers for cannot be over.
+/// A wait for an operation that nobody answers: it cannot be over.
 const A_WHILE: Duration = Duration::from_millis(50);
 
 /// A runtime with one worker, so that there is none to take over.
@@ -207,7 +207,7 @@ fn a_file_is_sent_to_a_socket() {
     }
 }
 
-/// What was given up is over once the server answers: nothing is lost of the file, and the position is
+/// A read that was given up is over once the server answers: nothing is lost of the file, and the position is
 /// where the reads left it.
 #[test]
 fn what_was_given_up_goes_on_when_the_server_answers() {

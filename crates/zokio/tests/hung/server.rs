@@ -20,7 +20,7 @@ use std::process::{Child, Command};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-/// What the kernel asks for: numbers of its interface.
+/// The kernel's requests: numbers of its interface.
 pub mod ask {
     pub const LOOKUP: u32 = 1;
     pub const GETATTR: u32 = 3;
@@ -50,7 +50,7 @@ const DONE: u8 = 254;
 const DEVICE: &str = "HUNG_DEVICE";
 const KIND: &str = "HUNG_KIND";
 
-/// What a test knows of its server.
+/// The test's knowledge of its server.
 #[derive(Default)]
 struct Seen {
     asked: HashSet<u8>,
@@ -59,7 +59,7 @@ struct Seen {
 
 type Book = Arc<(Mutex<Seen>, Condvar)>;
 
-/// What kind of file system it is.
+/// The kind of file system that it serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The kernel keeps what it has read.
@@ -367,7 +367,7 @@ pub fn serve() {
 
 #[derive(Default)]
 struct Kept {
-    /// What is not answered.
+    /// The requests that are not answered.
     back: HashSet<u8>,
     answers: Vec<Vec<u8>>,
 }

@@ -1,4 +1,4 @@
-//! What the tests of sockets share: runtimes, pairs of sockets, single polls.
+//! The parts that the tests of sockets share: runtimes, pairs of sockets, single polls.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -64,7 +64,7 @@ pub fn has_ipv6() -> bool {
     std::net::UdpSocket::bind("[::1]:0").is_ok()
 }
 
-/// What one poll of a future brings.
+/// Polls a future once. Returns its output, if it is ready.
 pub fn now<F: Future>(future: F) -> Option<F::Output> {
     let mut cx = Context::from_waker(Waker::noop());
     match std::pin::pin!(future).poll(&mut cx) {

@@ -150,7 +150,7 @@ fn a_socket_outlives_its_runtime_and_says_so() {
     });
     let at: SocketAddr = socket.local_addr().unwrap();
     drop(runtime);
-    // What needs no waiting still works.
+    // An operation that needs no waiting still works.
     assert_eq!(near.try_write(b"x").unwrap(), 1);
     assert_eq!(socket.local_addr().unwrap(), at);
     plain_runtime().block_on(async {

@@ -7,7 +7,7 @@ use std::future::poll_fn;
 use std::io::{ErrorKind, IoSlice, IoSliceMut};
 use zokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadBuf};
 
-/// What both kinds of halves can do. `$read` and `$write` belong to one stream, `$peer` is the other end.
+/// Checks the methods of both kinds of halves. `$read` and `$write` belong to one stream, `$peer` is the other end.
 macro_rules! check_halves {
     ($read:expr, $write:expr, $peer:expr) => {{
         let (read, write, peer) = (&mut $read, &mut $write, &mut $peer);

@@ -233,7 +233,7 @@ fn own_operations_run_only_while_the_stream_is_ready() {
         assert_eq!(calls, 0);
         near.write_all(b"x").await.unwrap();
         far.readable().await.unwrap();
-        // Who says that it would block is believed, until something else comes.
+        // An operation that says it would block is believed, until something else comes.
         let said = far.try_io(Interest::READABLE, || {
             Err::<(), _>(ErrorKind::WouldBlock.into())
         });

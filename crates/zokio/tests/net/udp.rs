@@ -38,7 +38,7 @@ fn every_way_of_sending_reaches_the_peer() {
         assert_eq!(near.try_send(b"try").unwrap(), 3);
         let (loose, _) = bound().await;
         let target = far.local_addr().unwrap();
-        // Who is connected hears its peer only.
+        // A connected socket hears its peer only.
         assert_eq!(loose.send_to(b"stranger", target).await.unwrap(), 8);
         assert_eq!(near.send(b"last").await.unwrap(), 4);
         let mut buf = [0; 16];
@@ -251,7 +251,7 @@ fn own_operations_run_when_the_socket_is_ready() {
         near.send(b"again").await.unwrap();
         far.readable().await.unwrap();
         assert_eq!(far.try_io(Interest::READABLE, receive).unwrap(), 5);
-        // What the operation returns is returned.
+        // The result of the operation is returned.
         let failed = far.async_io(Interest::WRITABLE, || {
             Err::<(), _>(std::io::Error::other("own"))
         });

@@ -131,7 +131,7 @@ fn a_dropped_listener_closes_what_it_had_accepted() {
     });
 }
 
-/// What a client finds that waits.
+/// The end that a waiting client finds.
 fn end_of(client: &mut Client) -> io::Result<usize> {
     let limit = Some(std::time::Duration::from_secs(60));
     client.set_read_timeout(limit).unwrap();
@@ -177,7 +177,7 @@ fn a_runtime_that_ends_takes_the_request_with_it() {
             (incoming, connect(address))
         });
         drop(runtime);
-        // What came before the end may still be taken; then there is an error, and no hang.
+        // Connections that came before the end may still be taken; then there is an error, and no hang.
         let waker = std::task::Waker::noop();
         let mut cx = std::task::Context::from_waker(waker);
         let mut taken = 0;

@@ -51,7 +51,7 @@ fn output_is_collected_and_told_apart() {
         assert_eq!(output.stdout, b"out\n");
         assert_eq!(output.stderr, b"err\n");
         assert_eq!(output.status.code(), Some(3));
-        // What is not a pipe is not collected.
+        // A stream that is not a pipe is not collected.
         let child = sh("echo out").stdout(Stdio::null()).spawn().unwrap();
         assert_eq!(child.wait_with_output().await.unwrap().stdout, b"");
     });

@@ -283,7 +283,7 @@ fn where_descriptors_of_processes_cannot_be_watched_signals_tell_of_their_ends()
 fn unwatched_pidfd() {
     let [runtime, _] = runtimes();
     runtime.block_on(async {
-        // Whatever the runtime opens for its own use is open from now on.
+        // All that the runtime opens for its own use is open from now on.
         assert!(Command::new("true").status().await.unwrap().success());
         // The next descriptor that is opened is that of the child.
         let next = File::open("/dev/null").unwrap().as_raw_fd();

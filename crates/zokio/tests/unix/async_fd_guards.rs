@@ -85,7 +85,7 @@ fn clearing_makes_the_next_one_wait_and_retaining_does_not() {
         settle().await;
         assert!(now(near.readable()).is_none());
         near.writable().await.unwrap().retain_ready();
-        // What is new counts, though what was there before was never read.
+        // New bytes count, though those that were there before were never read.
         far.write_all(b"y").unwrap();
         let mut guard = near.readable_mut().await.unwrap();
         guard.clear_ready();

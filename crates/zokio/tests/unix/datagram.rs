@@ -24,7 +24,7 @@ fn a_pair_keeps_the_bounds_of_datagrams() {
         assert_eq!(far.recv(&mut buf).await.unwrap(), 3);
         assert_eq!(&buf[..3], b"one");
         assert_eq!(far.recv(&mut buf).await.unwrap(), 0);
-        // What does not fit is cut off.
+        // The rest of a datagram that does not fit is cut off.
         assert_eq!(far.recv(&mut buf[..2]).await.unwrap(), 2);
         assert_eq!(&buf[..2], b"th");
         assert_would_block(far.try_recv(&mut buf));
@@ -209,7 +209,7 @@ fn a_side_that_is_shut_down_is_at_its_end() {
         assert_kind(near.try_send(b"x"), ErrorKind::BrokenPipe);
         let mut buf = [0; 8];
         assert_eq!(near.recv(&mut buf).await.unwrap(), 4);
-        // Who waits is at the end as well.
+        // A receiver that waits is at the end as well.
         let near = Arc::new(near);
         let waits = [near.clone(), near.clone()]
             .map(|near| zokio::spawn(async move { near.recv(&mut [0; 4]).await.unwrap() }));

@@ -1,4 +1,4 @@
-//! What the tests share: runtimes, wakers that count, and one poll of a future.
+//! The parts that the tests share: runtimes, wakers that count, and one poll of a future.
 
 use std::fmt::Debug;
 use std::io::{self, ErrorKind};
@@ -43,7 +43,7 @@ pub async fn settle() {
     near.readable().await.unwrap();
 }
 
-/// What one poll of a future brings.
+/// Polls a future once. Returns its output, if it is ready.
 pub fn now<F: Future>(future: F) -> Option<F::Output> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => Some(output),

@@ -1,4 +1,4 @@
-//! What only unix has: its sockets, pipes, and foreign descriptors. Each module tests one kind, as a
+//! The types that only unix has: its sockets, pipes, and foreign descriptors. Each module tests one kind, as a
 //! program that uses it sees it; most tests run on both kinds of runtime.
 #![cfg(unix)]
 #![allow(unsafe_code)] // Registering a descriptor is a promise.

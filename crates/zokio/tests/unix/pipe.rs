@@ -309,7 +309,7 @@ fn files_are_taken_over_if_they_are_the_right_end() {
         other.readable().await.unwrap();
         assert_eq!(other.try_read(&mut [0; 4]).unwrap(), 1);
         if cfg!(target_os = "linux") {
-            // What is open both ways is either end.
+            // A pipe that is open both ways is either end.
             let open = || File::options().read(true).write(true).open(&path).unwrap();
             let sender = Sender::from_file(open()).unwrap();
             let receiver = Receiver::from_file(open()).unwrap();

@@ -100,7 +100,7 @@ fn the_peer_is_who_it_is() {
             assert_eq!(found.pid(), i32::try_from(std::process::id()).ok());
         }
         assert_eq!(found, near.peer_cred().unwrap());
-        // What is no socket has no peer.
+        // A descriptor that is no socket has no peer.
         let (pipe, _receiver) = zokio::net::unix::pipe::pipe().unwrap();
         let pipe = net::UnixStream::from(pipe.into_nonblocking_fd().unwrap());
         let error = UnixStream::from_std(pipe).unwrap().peer_cred().unwrap_err();
