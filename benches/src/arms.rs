@@ -17,14 +17,14 @@ pub(crate) struct Arm {
     run: Box<dyn Fn() -> u64>,
 }
 
-/// What is done in several ways.
+/// A program that is run in several ways.
 pub(crate) struct Program {
     pub(crate) name: &'static str,
     /// By which the costs of a run are divided.
     pub(crate) operations: usize,
     /// The first is what the others are compared with.
     pub(crate) arms: Vec<Arm>,
-    /// What each arm has to return.
+    /// The result that each arm has to return.
     pub(crate) expected: u64,
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn arm(name: &'static str, run: impl Fn() -> u64 + 'static) -> Arm {
     }
 }
 
-/// What the command line says.
+/// The settings of the command line.
 pub(crate) struct Options {
     pub(crate) rounds: usize,
     pub(crate) workers: usize,

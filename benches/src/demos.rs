@@ -47,7 +47,7 @@ pub(crate) fn memory() -> Outcome {
     Ok(())
 }
 
-/// What others see beside tasks that block their thread.
+/// Shows the delays of other tasks beside some that block their thread.
 pub(crate) fn containment() -> Outcome {
     println!("containment: 2 workers, tasks that block their thread for 500 ms again and again;");
     println!("  100 sleepers of 5 ms and 50 echo connections with a beat of 5 ms, 5 s");

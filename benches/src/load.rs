@@ -18,7 +18,7 @@ use mio::{Events, Interest, Poll, Token};
 /// How long the server of a paced load has to accept its connections.
 const SETTLING: Duration = Duration::from_millis(50);
 
-/// What to send.
+/// The load to send.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) connections: usize,
@@ -28,7 +28,7 @@ pub(crate) struct Load {
     pub(crate) pause: Option<Duration>,
 }
 
-/// What came back.
+/// The answers that came back.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seen {
     /// Answers, warm-up included.

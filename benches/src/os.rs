@@ -1,4 +1,4 @@
-//! What the operating system says about this process: processor time, memory, threads, switches.
+//! The operating system's figures for this process: processor time, memory, threads, switches.
 
 use std::fs;
 use std::time::Duration;

@@ -4,10 +4,10 @@
 //!
 //! 1. It is percent-decoded once, must then be text without NUL, and may consist of plain names
 //!    only: no `..`, no root, no drive.
-//! 2. What it names is resolved, symbolic links and all, and must lie below the root.
+//! 2. The path is resolved, symbolic links and all, and must lie below the root.
 //! 3. It must be a regular file: a directory is not listed, a pipe or device is never opened.
 //!
-//! Whoever can change the directory itself while it is served is trusted.
+//! A user who can change the directory itself while it is served is trusted.
 
 use crate::routes::BodyError;
 use bytes::{Bytes, BytesMut};
@@ -107,7 +107,7 @@ impl Found {
     }
 }
 
-/// What an error of the file system means for the request.
+/// The meaning of a file system's error for the request.
 pub(crate) fn denied(error: &io::Error) -> Denied {
     match error.kind() {
         io::ErrorKind::PermissionDenied => Denied::Forbidden,

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use zokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use zokio::runtime::Handle;
 
-/// What is counted. Every ordering is relaxed: nothing is published through a counter.
+/// The counters. Every ordering is relaxed: nothing is published through a counter.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     requests: AtomicU64,
@@ -100,7 +100,7 @@ impl Metrics {
     }
 }
 
-/// What the runtime tells of itself.
+/// Renders the runtime's own figures.
 fn render_runtime(text: &mut Text) {
     let metrics = Handle::current().metrics();
     let workers = metrics.num_workers();

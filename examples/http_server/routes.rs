@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-/// What can go wrong in the middle of a body: the request's own, or the file's.
+/// The error that ends a body in its middle: the request's own, or the file's.
 pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
 /// Any body.
 type AnyBody = UnsyncBoxBody<Bytes, BodyError>;

@@ -30,7 +30,7 @@ use crate::storm::{Choices, STALL_LIMIT};
 /// How deep a tree of tasks grows.
 const DEPTH_MAX: u32 = 3;
 
-/// What all rounds came to.
+/// The totals of all rounds.
 #[derive(Debug, Default)]
 pub struct Endings {
     /// Runtimes that were built and ended.

@@ -25,10 +25,10 @@ const PART_MAX: Duration = Duration::from_secs(4);
 /// Within what the runtime's descriptors are gone after its end.
 const LEFT_MAX: Duration = Duration::from_secs(3);
 
-/// What `spawn_blocking` panics with if there is no thread and none to be had.
+/// The message of `spawn_blocking`'s panic if there is no thread and none to be had.
 const NO_THREAD: &str = "OS can't spawn worker thread";
 
-/// What is to be said once nothing is refused any more.
+/// The message that is printed once nothing is refused any more.
 static SAID: Mutex<String> = Mutex::new(String::new());
 
 static PANICS: AtomicUsize = AtomicUsize::new(0);
@@ -92,7 +92,7 @@ fn mark() {
     let _ = std::os::unix::process::parent_id();
 }
 
-/// What is traced. Returns whether a part did not end.
+/// The part that is traced. Returns whether some of it did not end.
 fn traced(dir: &'static Path, workers: usize) -> bool {
     let runtime = match workers {
         0 => Builder::new_current_thread().enable_all().build(),
@@ -301,7 +301,7 @@ async fn signals(_: &'static Path) -> io::Result<()> {
         .args(["-s", "WINCH", &id])
         .status()
         .await?;
-    // Whoever sends it may have failed.
+    // The sender may have failed.
     let _ = time::timeout(Duration::from_millis(300), hup.recv()).await;
     // Also less than a millisecond, which takes a finer wait.
     time::sleep(Duration::from_millis(2)).await;

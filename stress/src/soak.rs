@@ -27,7 +27,7 @@ use zokio::time::{sleep, timeout};
 
 use crate::storm::Choices;
 
-/// What memory may grow by, in bytes: what an allocator keeps for a thread more or less.
+/// The growth that memory may have, in bytes: an allocator keeps as much for a thread more or less.
 pub const GROWTH_MAX: u64 = 4 * 1024 * 1024;
 
 /// How many threads there are for what blocks: few, so that all are there soon.
@@ -36,7 +36,7 @@ const BLOCKING_THREADS: usize = 4;
 /// How long one sample may take to become quiet.
 const QUIET_LIMIT: Duration = Duration::from_secs(30);
 
-/// What to run.
+/// The run's settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Soak {
     /// Where the choices come from.
@@ -49,7 +49,7 @@ pub struct Soak {
     pub mode: IoMode,
 }
 
-/// What there was at one moment at which everything was quiet.
+/// The counts at one moment at which everything was quiet.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
     /// When, since the beginning.
@@ -70,7 +70,7 @@ struct Family {
     rounds: AtomicU64,
 }
 
-/// What all families share.
+/// The state that all families share.
 struct Shared {
     /// Raised when all are to stop at the gate.
     stops: AtomicUsize,
@@ -202,7 +202,7 @@ async fn sample(shared: &Shared, begun: Instant, most: usize) -> Sample {
         );
         sleep(Duration::from_millis(5)).await;
     }
-    // What a thread is about to close is closed a little later.
+    // A ring that a thread is about to close is closed a little later.
     let rings = || metrics.operations().rings;
     sleep(Duration::from_millis(20)).await;
     while descriptors(rings()) > most && stopped.elapsed() < QUIET_LIMIT {
@@ -224,7 +224,7 @@ async fn sample(shared: &Shared, begun: Instant, most: usize) -> Sample {
     }
 }
 
-/// What the system says of this process.
+/// The system's figures for this process.
 fn memory_and_threads() -> (u64, usize) {
     let status = std::fs::read_to_string("/proc/self/status").expect("the system says");
     let number = |name: &str| -> u64 {

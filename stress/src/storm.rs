@@ -23,7 +23,7 @@ use crate::families;
 /// How long the storm may go without any progress.
 pub const STALL_LIMIT: Duration = Duration::from_secs(30);
 
-/// What to run.
+/// The run's settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Where the choices come from.

@@ -12,7 +12,7 @@
 //! 4. `tests/api/allow.txt` lists the differences that are on purpose, each with its reason. An entry
 //!    pins Zokio's line too, and one that is true no longer is an error.
 //!
-//! What only Zokio has is listed and is no error. The comparison sees the system it runs on: Linux.
+//! Items that only Zokio has are listed and are no error. The comparison sees the system it runs on: Linux.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ struct Difference {
     ours: Option<String>,
 }
 
-/// What the comparison found.
+/// The findings of the comparison.
 #[derive(Debug, Default)]
 struct Comparison {
     compared: usize,
@@ -256,7 +256,7 @@ fn path_len(text: &str) -> usize {
         .unwrap_or(text.len())
 }
 
-/// What an item is found again by, if its signature differs.
+/// The part by which an item is found again if its signature differs.
 fn identity(line: &str) -> String {
     let (kind, rest) = line.split_once(' ').unwrap_or((line, ""));
     if kind == "impl" {

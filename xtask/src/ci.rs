@@ -62,7 +62,7 @@ impl Steps {
     }
 }
 
-/// What `.ci/run` calls.
+/// The checks that `.ci/run` calls.
 pub(crate) fn ci(args: &[String]) -> Outcome {
     no_arguments("ci", args)?;
     let mut steps = Steps::default();

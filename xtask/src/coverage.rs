@@ -20,7 +20,7 @@ const PROFDATA: &str = "/usr/bin/llvm-profdata-22";
 const COV: &str = "/usr/bin/llvm-cov-22";
 const FLAGS: &str = "-C instrument-coverage";
 
-/// What does not count: it is no part of what users get.
+/// The crates that do not count: users do not get them.
 const EXCLUDED: &[&str] = &["xtask", "zokio-stress"];
 
 /// Where the programs of examples are kept.

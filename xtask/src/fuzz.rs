@@ -4,8 +4,8 @@
 //! the kept corpus. The toolchain of the workspace is told to accept the sanitizer's options, so that
 //! cargo-fuzz needs no other.
 //!
-//! What the fuzzer finds new lies below the target directory, and is where the next run begins; the
-//! repository keeps what `--keep` chooses of it: a small set that reaches every edge.
+//! The new inputs that the fuzzer finds lie below the target directory, and the next run begins with them; the
+//! repository keeps those that `--keep` chooses: a small set that reaches every edge.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ struct Options {
     targets: Vec<String>,
 }
 
-/// What a run of one target came to.
+/// The outcome of a run of one target.
 struct Report {
     runs: u64,
     edges: u64,

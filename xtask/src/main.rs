@@ -38,7 +38,7 @@ mod wine;
 
 use std::process::ExitCode;
 
-/// What every command returns: nothing, or the reason why it failed.
+/// The result of a command: nothing, or the reason why it failed.
 type Outcome = Result<(), String>;
 
 const USAGE: &str = "\

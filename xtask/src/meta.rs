@@ -1,4 +1,4 @@
-//! What `cargo metadata` says, as far as the checks need it.
+//! The output of `cargo metadata`, as far as the checks need it.
 
 use std::path::{Path, PathBuf};
 

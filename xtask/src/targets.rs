@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::{Outcome, cmd, table, toolchain};
 
-/// What is checked by default.
+/// The targets that are checked by default.
 const TARGETS: &[&str] = &[
     "aarch64-unknown-linux-gnu",
     "x86_64-unknown-linux-musl",

@@ -16,7 +16,7 @@ use crate::cmd;
 /// A test in a binary.
 #[derive(Debug, Clone)]
 pub(crate) struct Test {
-    /// What the binary was built from: a crate or a test file.
+    /// The source of the binary: a crate or a test file.
     pub(crate) group: String,
     pub(crate) binary: PathBuf,
     pub(crate) name: String,
@@ -43,7 +43,7 @@ pub(crate) struct Report {
     pub(crate) runs: usize,
 }
 
-/// What running needs beside the tests.
+/// The settings that a run needs beside the tests.
 pub(crate) struct Settings {
     pub(crate) folder: PathBuf,
     pub(crate) environment: Vec<(String, String)>,

@@ -18,7 +18,7 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 const FLAGS: &str = "-Zsanitizer=thread -Zexternal-clangrt -Clinker=clang-22 \
                      -Clink-arg=-fsanitize=thread --cfg zokio_tsan";
 
-/// What is run: storms with few workers and with many, and runtimes that end at any moment.
+/// The programs that are run: storms with few workers and with many, and runtimes that end at any moment.
 const PROGRAMS: &[&[&str]] = &[&["--workers", "2"], &["--workers", "5"], &["--endings"]];
 
 /// Makes reports readable, and suppressions by name possible.

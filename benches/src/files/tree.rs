@@ -1,4 +1,4 @@
-//! What is read and written, and the sums over it.
+//! The files that are read and written, and the sums over them.
 
 use std::fs::File;
 use std::io::Write;
@@ -39,7 +39,7 @@ fn block(index: u64) -> Vec<u8> {
     block
 }
 
-/// What a block that was read adds to the sum.
+/// The part of a block in the sum.
 pub(crate) fn sum_of_block(block: &[u8]) -> u64 {
     assert_eq!(block.len(), BLOCK);
     let word = |at: usize| u64::from_le_bytes(block[at..at + 8].try_into().expect("eight bytes"));
@@ -83,7 +83,7 @@ pub(crate) fn sum_of_files() -> u64 {
     (0..FILES).map(|file| sum_of_bytes(&contents(file))).sum()
 }
 
-/// What is appended at each step.
+/// The bytes that are appended at each step.
 pub(crate) fn appended(step: usize) -> Vec<u8> {
     (0..APPENDED).map(|n| (step * 3 + n) as u8).collect()
 }

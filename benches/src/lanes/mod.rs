@@ -1,6 +1,6 @@
 //! The lanes of `net::owned` beside the sockets' own methods, on Zokio and on Tokio: `compare lanes`.
 //!
-//! Whoever is at the other end of the sockets is a process of its own (`peer.rs`), a plain thread, so
+//! The peer at the other end of the sockets is a process of its own (`peer.rs`), a plain thread, so
 //! that the processor time is that of the side that is measured. It runs on the same machine and
 //! over loopback, where the network reads nothing in place: a zero-copy send is copied there after all.
 

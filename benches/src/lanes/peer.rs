@@ -189,7 +189,7 @@ fn discard(mut stream: TcpStream) -> std::io::Result<u64> {
 fn send_through(address: SocketAddr) -> std::io::Result<u64> {
     let mut into = TcpStream::connect(address)?;
     let out = TcpStream::connect(address)?;
-    // Whoever reads ends both ways when it has all.
+    // The reader ends both ways when it has all.
     let reader = std::thread::spawn(move || {
         out.shutdown(Shutdown::Write)?;
         discard(out)

@@ -52,7 +52,7 @@ pub(crate) fn idle_tasks(flavor: Flavor, count: usize, again: bool) -> (u64, u64
     (before, with, Some(os::resident()))
 }
 
-/// What 100 sleepers and 50 echo connections see beside tasks that block their thread.
+/// The delays of 100 sleepers and 50 echo connections beside tasks that block their thread.
 #[derive(Debug)]
 pub(crate) struct Blocked {
     pub(crate) sleep_p99_ms: f64,

@@ -10,7 +10,7 @@ use crate::load::Load;
 use crate::measure::{Flavor, Metric};
 use crate::{metric, os};
 
-/// What the load generator saw, and what serving it cost.
+/// The findings of the load generator, and the cost of serving it.
 #[derive(Debug)]
 pub(crate) struct Echo {
     pub(crate) load: crate::load::Seen,

@@ -1,4 +1,4 @@
-//! What the tasks of a program do, one at a time.
+//! The actions of a program's tasks, one at a time.
 
 use std::future::poll_fn;
 use std::task::{Poll, Waker};

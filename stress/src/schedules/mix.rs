@@ -20,7 +20,7 @@ const ACTIONS_MAX: u32 = 4;
 /// How deep tasks spawn tasks.
 const DEPTH_MAX: u32 = 2;
 
-/// What every task has at hand.
+/// The things that every task has at hand.
 #[derive(Clone)]
 struct World {
     spawn: Spawn,

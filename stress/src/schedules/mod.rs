@@ -6,7 +6,7 @@
 //! schedule that fails can be replayed (`zokio_base::sync::model` says how). Sockets and the
 //! passing of time are stood in for at the `Park` seam (`program`).
 //!
-//! What must hold in every schedule:
+//! These rules hold in every schedule:
 //!
 //! 1. Every task that is not aborted comes to its end: no wake-up, event or timer is lost.
 //! 2. A join says what happened; an aborted task either finished first or is cancelled.

@@ -1,4 +1,4 @@
-//! What a program under random schedules stands on: devices, time, threads, a scheduler, the books.
+//! The ground that a program under random schedules stands on: devices, time, threads, a scheduler, the books.
 //!
 //! A worker waits at a [`DevicePark`]. Threads fire events at it, as a kernel would. Time is a
 //! paused clock that all workers share: a worker that would wait for a timer lets other threads go
@@ -22,7 +22,7 @@ use zokio_task::context::{self, Services};
 use zokio_task::{JoinHandle, SpawnMeta};
 use zokio_time::TimerHandle;
 
-/// What became ready at one worker, and how to end its wait.
+/// The events that became ready at one worker, and the means to end its wait.
 #[derive(Clone)]
 pub(super) struct Device {
     ready: Arc<Mutex<VecDeque<Waker>>>,

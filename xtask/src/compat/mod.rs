@@ -47,7 +47,7 @@ struct Options {
     jobs: usize,
 }
 
-/// What became of one test file.
+/// The outcome of one test file.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct FileCount {
     compiled: bool,

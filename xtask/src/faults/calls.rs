@@ -48,7 +48,7 @@ mod names {
     };
 }
 
-/// What the driver, the files, the sockets and the processes ask for, with errors that `man 2` names and
+/// The calls of the driver, the files, the sockets and the processes, with errors that `man 2` names and
 /// that a healthy program can meet.
 ///
 /// `EAGAIN` is left out where it says that a descriptor is not ready: the next readiness is then never told,
@@ -109,7 +109,7 @@ pub(super) const LISTED: &[Call] = calls![
     recvmsg SYS_recvmsg [EINTR ENOMEM],
 ];
 
-/// What is never refused, and why.
+/// The calls that are never refused, and why.
 pub(super) const EXCLUDED: &[(&str, i64, &str)] = &[
     (
         "prlimit64",

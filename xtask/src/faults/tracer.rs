@@ -30,7 +30,7 @@ pub(super) struct Fault {
     pub(super) is_done: bool,
 }
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Debug)]
 pub(super) struct Run {
     /// None if it was killed because it did not end.
@@ -135,7 +135,7 @@ impl Tracer<'_> {
             let options =
                 libc::PTRACE_O_TRACESYSGOOD | libc::PTRACE_O_TRACECLONE | libc::PTRACE_O_EXITKILL;
             let _ = ptrace(libc::PTRACE_SETOPTIONS, thread, 0, options as usize);
-            // What stopped it is how a thread begins to be traced.
+            // A thread begins to be traced with this stop.
             return 0;
         }
         match libc::WSTOPSIG(status) {

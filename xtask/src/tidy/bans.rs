@@ -38,8 +38,8 @@ const BANS: &[(&str, &str)] = &[
     ("RandomState", "zokio_base::hash"),
 ];
 
-/// What may follow a banned name all the same: questions that start nothing, and the type of what
-/// `thread_local!` declares.
+/// The endings that may follow a banned name all the same: questions that start nothing, and the type of
+/// `thread_local!`'s items.
 const QUESTIONS: &[&str] = &["::panicking", "::available_parallelism", "::LocalKey"];
 
 /// Imports in braces: their beginning, and the names that may not be among them.
