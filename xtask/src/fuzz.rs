@@ -4,8 +4,8 @@
 //! the kept corpus. The toolchain of the workspace is told to accept the sanitizer's options, so that
 //! cargo-fuzz needs no other.
 //!
-//! The new inputs that the fuzzer finds lie below the target directory, and the next run begins with them; the
-//! repository keeps those that `--keep` chooses: a small set that reaches every edge.
+//! The new inputs that the fuzzer finds lie below the target directory, and the next run begins with them;
+//! the repository keeps those that `--keep` chooses: a small set that reaches every edge.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

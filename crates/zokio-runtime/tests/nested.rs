@@ -1,5 +1,5 @@
-//! Things that nest badly: a runtime that is dropped inside of another one, and a foreign executor inside of a
-//! task.
+//! Things that nest badly: a runtime that is dropped inside of another one, and a foreign executor inside
+//! of a task.
 #![allow(clippy::disallowed_methods)] // A foreign executor parks real threads.
 
 use std::future::{Future, pending};

@@ -1,10 +1,10 @@
 //! A place for the one task that runs next.
 //!
-//! The task that another one wakes last is likely the one it waits for: running it at once, on the same core, keeps
-//! the message that passed between them in the cache. The slot is a plain cell of the core, not
-//! an atomic: thieves cannot reach it, and pay nothing to the owner. If the owner gets stuck, the
-//! slot goes with the core to the thread that takes it over, or, if there is none, its task goes to
-//! the ring, for thieves to find.
+//! The task that another one wakes last is likely the one it waits for: running it at once, on the same
+//! core, keeps the message that passed between them in the cache. The slot is a plain cell of the core, not
+//! an atomic: thieves cannot reach it, and pay nothing to the owner. If the owner gets stuck, the slot goes
+//! with the core to the thread that takes it over, or, if there is none, its task goes to the ring, for
+//! thieves to find.
 //!
 //! Two tasks that wake each other could keep the slot for ever, so it is taken from at most
 //! [`LIFO_RUN_MAX`] times in a row; then its task goes to the tail of the queue like any other.

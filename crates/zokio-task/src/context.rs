@@ -33,7 +33,8 @@ use std::sync::Arc;
 use std::task::Waker;
 use zokio_base::foreign;
 
-/// The services that a runtime offers to the code that runs inside of it. Implemented by the runtime's handle.
+/// The services that a runtime offers to the code that runs inside of it. Implemented by the runtime's
+/// handle.
 ///
 /// Crates below the runtime find their own part by its type: `timers()` leads to the timer handle
 /// of `zokio-time`, `driver()` to the driver handle of `zokio-driver`.

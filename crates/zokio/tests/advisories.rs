@@ -1,11 +1,11 @@
 //! Faults that other runtimes, channels and locks were warned of, each with a test of its own through
 //! the public API. The name of a test says what must hold; its comment names the advisory.
 //!
-//! The cases that these can only hit by chance run under every schedule in the models of the crates below: see the
-//! table in docs/TESTING.md. Guards and channels that are `Send` or `Sync` where they must not be
-//! (RUSTSEC-2020-0059, RUSTSEC-2020-0062, RUSTSEC-2020-0070, RUSTSEC-2020-0072, RUSTSEC-2020-0106) are
-//! in `auto_traits.rs`, and `ReadHalf::unsplit` of what is not `Unpin` is an example of its
-//! documentation that must not compile.
+//! The cases that these can only hit by chance run under every schedule in the models of the crates below:
+//! see the table in docs/TESTING.md. Guards and channels that are `Send` or `Sync` where they must not be
+//! (RUSTSEC-2020-0059, RUSTSEC-2020-0062, RUSTSEC-2020-0070, RUSTSEC-2020-0072, RUSTSEC-2020-0106) are in
+//! `auto_traits.rs`, and `ReadHalf::unsplit` of what is not `Unpin` is an example of its documentation that
+//! must not compile.
 //!
 //! RUSTSEC-2023-0001 (`pipe_mode` of a named pipe's options let remote clients in again) is beside those
 //! options, in `net::windows::named_pipe`: only Windows has them.

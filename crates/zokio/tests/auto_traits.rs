@@ -39,7 +39,8 @@ impl From<[bool; 5]> for Has {
     }
 }
 
-/// The type that is asked about; each trait has an inherent constant on it, and this one where that is missing.
+/// The type that is asked about; each trait has an inherent constant on it, and this one where that is
+/// missing.
 #[allow(dead_code)]
 struct Ask<T: ?Sized>(PhantomData<T>);
 
@@ -67,8 +68,8 @@ impl<T: ?Sized + RefUnwindSafe> Ask<T> {
     const REF_UNWIND: bool = true;
 }
 
-/// Asks for the traits of a concrete type. A macro, because in a generic function the answer would be that of the
-/// function's bounds.
+/// Asks for the traits of a concrete type. A macro, because in a generic function the answer would be that
+/// of the function's bounds.
 macro_rules! probe {
     ($type:ty) => {
         Has {

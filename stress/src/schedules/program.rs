@@ -1,4 +1,5 @@
-//! The ground that a program under random schedules stands on: devices, time, threads, a scheduler, the books.
+//! The ground that a program under random schedules stands on: devices, time, threads, a scheduler, the
+//! books.
 //!
 //! A worker waits at a [`DevicePark`]. Threads fire events at it, as a kernel would. Time is a
 //! paused clock that all workers share: a worker that would wait for a timer lets other threads go

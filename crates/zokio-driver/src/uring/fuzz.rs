@@ -462,7 +462,8 @@ impl World {
             lane.submit_pending();
             self.reap(0);
             self.run_jobs();
-            // An operation that is over has woken its waiter; a waiter that was not woken has nothing to find.
+            // An operation that is over has woken its waiter; a waiter that was not woken has nothing to
+            // find.
             for which in (0..self.waiting.len()).rev() {
                 if self.waiting[which].was_woken() {
                     self.poll(which);

@@ -6,8 +6,8 @@
 //! put in place later): then the lane is broken for good, what the kernel did not take runs
 //! elsewhere, and what it did take is still reaped.
 //!
-//! Requests that the kernel left end no wait of the worker. So the worker comes back after a short time, which
-//! grows ([`Lane::must_retry`]), and when the kernel takes nothing for a while, new operations go
+//! Requests that the kernel left end no wait of the worker. So the worker comes back after a short time,
+//! which grows ([`Lane::must_retry`]), and when the kernel takes nothing for a while, new operations go
 //! elsewhere until it does. If it takes nothing for a second, the lane is broken as well.
 //!
 //! Invariant: `queued` holds the names of the requests in the submission queue that the kernel has

@@ -33,8 +33,8 @@ impl Builder {
         self
     }
 
-    /// How many threads there may be beside those of [`max_blocking_threads`](Self::max_blocking_threads), for
-    /// the runtime's own work: 4 unless it is set. They are started only while all others are busy, for
+    /// How many threads there may be beside those of [`max_blocking_threads`](Self::max_blocking_threads),
+    /// for the runtime's own work: 4 unless it is set. They are started only while all others are busy, for
     /// operations on files, look-ups of names and the standard streams, as far as these need a thread, and
     /// end when nothing of this waits. With 0, such work waits behind the program's closures.
     ///

@@ -1,7 +1,7 @@
 //! A value that is made once, by an async function.
 //!
-//! The caller that makes the value holds the one permit of a semaphore; the others wait for it. When the value
-//! is there the semaphore is closed, which lets them all go at once.
+//! The caller that makes the value holds the one permit of a semaphore; the others wait for it. When the
+//! value is there the semaphore is closed, which lets them all go at once.
 //!
 //! Invariants:
 //!

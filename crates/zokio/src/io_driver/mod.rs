@@ -7,9 +7,9 @@
 //! are taken over with `from_std`, and the reading ends of pipes.
 //!
 //! The first operation waits for the set's word. On a connection that was accepted, or made as one end of a
-//! pair, it is tried at once, and the set begins to watch when an operation has to wait. An eager runtime does
-//! the same with every object (see `zokio_driver::Registration`). Every operation takes one unit of the task's
-//! budget when it makes progress.
+//! pair, it is tried at once, and the set begins to watch when an operation has to wait. An eager runtime
+//! does the same with every object (see `zokio_driver::Registration`). Every operation takes one unit of
+//! the task's budget when it makes progress.
 //!
 //! A short transfer of a stream says that the next one would block, which saves trying it. That is
 //! true of sets that are edge-triggered, and except where the system stops in front of something:

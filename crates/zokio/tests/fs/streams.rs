@@ -171,7 +171,8 @@ fn a_seek_has_to_wait_for_what_is_under_way() {
     });
 }
 
-/// A file without a position is read and written apart: bytes that were read ahead are in nobody's way, and stay.
+/// A file without a position is read and written apart: bytes that were read ahead are in nobody's way, and
+/// stay.
 #[test]
 fn a_pipe_is_written_while_bytes_wait_to_be_read() {
     on_each(configs(), "write behind a dropped read", |_| async {

@@ -7,7 +7,8 @@ use std::future::poll_fn;
 use std::io::{ErrorKind, IoSlice, IoSliceMut};
 use zokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadBuf};
 
-/// Checks the methods of both kinds of halves. `$read` and `$write` belong to one stream, `$peer` is the other end.
+/// Checks the methods of both kinds of halves. `$read` and `$write` belong to one stream, `$peer` is the
+/// other end.
 macro_rules! check_halves {
     ($read:expr, $write:expr, $peer:expr) => {{
         let (read, write, peer) = (&mut $read, &mut $write, &mut $peer);

@@ -1,4 +1,5 @@
-//! The parts that the tests share: runtimes of all kinds, processes to be started, and the system's table of them.
+//! The parts that the tests share: runtimes of all kinds, processes to be started, and the system's table
+//! of them.
 
 use std::path::Path;
 use std::process::Stdio;

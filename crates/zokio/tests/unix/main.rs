@@ -1,5 +1,5 @@
-//! The types that only unix has: its sockets, pipes, and foreign descriptors. Each module tests one kind, as a
-//! program that uses it sees it; most tests run on both kinds of runtime.
+//! The types that only unix has: its sockets, pipes, and foreign descriptors. Each module tests one kind,
+//! as a program that uses it sees it; most tests run on both kinds of runtime.
 #![cfg(unix)]
 #![allow(unsafe_code)] // Registering a descriptor is a promise.
 #![allow(clippy::disallowed_methods, unreachable_pub)] // Peers are threads.

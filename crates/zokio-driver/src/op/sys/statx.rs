@@ -117,8 +117,8 @@ fn find_keeper(mount: Option<u64>, major: u32, minor: u32) -> Keeper {
     }
 }
 
-/// Tells the keeper of a file system by its number. A file system on a device is the kernel's own, except for FUSE and those
-/// that several machines share.
+/// Tells the keeper of a file system by its number. A file system on a device is the kernel's own, except
+/// for FUSE and those that several machines share.
 fn judge_magic(magic: u64, has_device: bool) -> Keeper {
     const FUSE: u64 = 0x6573_5546;
     const OCFS2: u64 = 0x7461_636f;

@@ -56,7 +56,8 @@ pub(super) enum Source {
 
 /// Stands for a source while there are no descriptors.
 pub(super) struct Asking {
-    /// The means to change to as soon as possible. None if the system cannot watch the descriptors that there are.
+    /// The means to change to as soon as possible. None if the system cannot watch the descriptors that
+    /// there are.
     means: Option<Means>,
     driver: DriverHandle,
     back_off: BackOff,
