@@ -45,6 +45,13 @@ impl Player {
         assert_eq!(result, 0);
     }
 
+    /// Sends `signal` once the process listens, and waits until it has heard it.
+    fn hears(&mut self, signal: libc::c_int) {
+        self.says("listening");
+        self.send(signal);
+        self.says("heard");
+    }
+
     fn ends_by(&mut self, signal: libc::c_int) {
         assert_eq!(self.process.wait().unwrap().signal(), Some(signal));
     }
@@ -105,9 +112,7 @@ fn the_part() {
 #[test]
 fn the_second_signal_ends_the_process_whoever_listens() {
     let mut player = Player::new("once");
-    player.says("listening");
-    player.send(libc::SIGTERM);
-    player.says("heard");
+    player.hears(libc::SIGTERM);
     player.send(libc::SIGTERM);
     player.ends_by(libc::SIGTERM);
 }
@@ -116,9 +121,7 @@ fn the_second_signal_ends_the_process_whoever_listens() {
 fn another_call_has_one_more_signal_heard() {
     let mut player = Player::new("twice");
     for _ in 0..2 {
-        player.says("listening");
-        player.send(libc::SIGTERM);
-        player.says("heard");
+        player.hears(libc::SIGTERM);
     }
     player.send(libc::SIGTERM);
     player.ends_by(libc::SIGTERM);
@@ -127,9 +130,7 @@ fn another_call_has_one_more_signal_heard() {
 #[test]
 fn a_listener_that_is_dropped_has_taken_over_one_signal() {
     let mut player = Player::new("dropped");
-    player.says("listening");
-    player.send(libc::SIGTERM);
-    player.says("heard");
+    player.hears(libc::SIGTERM);
     player.send(libc::SIGTERM);
     player.ends_by(libc::SIGTERM);
 }

@@ -1,27 +1,13 @@
 //! Closures that a call was given: the panic is the caller's, and nothing stays taken.
 
-use crate::support::{Host, Table, expect, fall, falls, hide_expected, ignore};
-use std::future::Future;
+use crate::support::{Host, Table, expect, fall, falls, hide_expected, ignore, now};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
 use zokio::sync::{
     Condvar, Mutex, MutexGuard, OnceCell, OwnedMutexGuard, OwnedRwLockReadGuard,
     OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, broadcast, watch,
 };
 use zokio::task::LocalSet;
-
-#[track_caller]
-fn now<F: Future>(future: F) -> F::Output {
-    let mut future = Box::pin(future);
-    match future
-        .as_mut()
-        .poll(&mut Context::from_waker(Waker::noop()))
-    {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("it is to be ready"),
-    }
-}
 
 /// Runs a list of sites. A site calls, asserts that the panic came to it, and calls again.
 fn run(

@@ -3,9 +3,11 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use zokio::runtime::{Builder, Runtime};
 
@@ -60,6 +62,19 @@ pub(crate) fn expect(payload: Box<dyn Any + Send>) {
 
 /// Drops what a call returned, whatever it is.
 pub(crate) fn ignore<T>(_: T) {}
+
+/// Polls a future once that has to be ready.
+#[track_caller]
+pub(crate) fn now<F: Future>(future: F) -> F::Output {
+    let mut future = Box::pin(future);
+    match future
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it is to be ready"),
+    }
+}
 
 /// Waits until `condition` holds.
 #[track_caller]

@@ -4,13 +4,13 @@
 //! that panics in one of its functions, by three paths: the event comes; the future is given up while it
 //! waits; another waker takes the place of the first.
 
-use crate::support::{Host, Table, fall, falls, hide_expected, ignore, until};
+use crate::support::{Host, Table, fall, falls, hide_expected, ignore, now, until};
 use std::future::{Future, pending, poll_fn};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
+use std::task::{Context, RawWaker, RawWakerVTable, Wake, Waker};
 use std::time::Duration;
 use zokio::io::{AsyncReadExt, AsyncWriteExt};
 use zokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -121,19 +121,6 @@ fn wait(
         future: Box::pin(future),
         event: Box::new(event),
         check: Box::new(check),
-    }
-}
-
-/// Polls a future once that has to be ready.
-#[track_caller]
-fn now<F: Future>(future: F) -> F::Output {
-    let mut future = Box::pin(future);
-    match future
-        .as_mut()
-        .poll(&mut Context::from_waker(Waker::noop()))
-    {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("it is to be ready"),
     }
 }
 

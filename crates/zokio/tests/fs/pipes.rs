@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zokio::fs::File;
 use zokio::io::{AsyncReadExt, AsyncWriteExt};
+use zokio::task::JoinHandle;
 use zokio::time::timeout;
 
 const A_WHILE: Duration = Duration::from_millis(30);
@@ -39,6 +40,15 @@ async fn open_to_write(path: &Path) -> std::io::Result<File> {
     File::options().write(true).open(path).await
 }
 
+/// Begins to open the pipe for reading. Returns once writers see the reader.
+async fn open_to_read_later(path: &Path) -> JoinHandle<std::io::Result<File>> {
+    let opening = zokio::spawn(File::open(path.to_owned()));
+    while !has_reader(path) {
+        zokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    opening
+}
+
 #[test]
 fn an_open_that_was_given_up_leaves_nobody_behind() {
     on_each(configs(), "open given up", |_| async {
@@ -57,13 +67,7 @@ fn an_open_waits_for_the_other_end_even_if_that_is_silent() {
     on_each(configs(), "open waits", |_| async {
         let dir = tempfile::tempdir().unwrap();
         let path = closed_pipe(dir.path());
-        let opening = zokio::spawn({
-            let path = path.clone();
-            async move { File::open(path).await }
-        });
-        while !has_reader(&path) {
-            zokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let opening = open_to_read_later(&path).await;
         let writer = {
             let path = path.clone();
             zokio::task::spawn_blocking(move || std::fs::OpenOptions::new().write(true).open(path))
@@ -100,13 +104,7 @@ fn a_writer_that_came_and_went_is_one() {
     on_each(configs(), "short writer", |_| async {
         let dir = tempfile::tempdir().unwrap();
         let path = closed_pipe(dir.path());
-        let opening = zokio::spawn({
-            let path = path.clone();
-            async move { File::open(path).await }
-        });
-        while !has_reader(&path) {
-            zokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let opening = open_to_read_later(&path).await;
         // The last look was a writer that has gone by now.
         let mut file = opening.await.unwrap().unwrap();
         assert_eq!(file.read(&mut [0; 5]).await.unwrap(), 0);
