@@ -5,7 +5,8 @@
 //! otherwise it finishes the poll without a core, and ends as a worker.
 //!
 //! If no thread can be had, the thread blocks together with its core. Other workers then take what
-//! waits in the core's queues, the task of the slot included.
+//! waits in the core's queues, the task of the slot included. If the scheduler is shutting down by then, the
+//! thread runs the worker to its end first.
 #![allow(unsafe_code)]
 
 use crate::handoff::Tenure;
@@ -98,6 +99,12 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
         tenure.set_away(true);
         drop(section);
         if self.replace_worker(index).is_err() {
+            if self.is_shutdown() {
+                // No thread may come any more, and the task may wait for what only the end of this worker brings, such
+                // as a timer that is to say that it never fires. So the worker ends here, before its task blocks.
+                self.run_abandoned();
+                return true;
+            }
             // The task blocks its worker, then: slow, but right.
             tenure.set_away(false);
             lane.seat.claim(tenure);

@@ -11,7 +11,8 @@
 //!    what that woke, and says that it is done.
 //!
 //! A seat that nobody runs, because a thread could not be had, is run by
-//! [`Scheduler::wait_shutdown`].
+//! [`Scheduler::wait_shutdown`]; one that is given away when no thread may come any more, by the thread
+//! that gives it away.
 #![allow(unsafe_code)]
 
 use crate::bell::Bell;
@@ -291,7 +292,8 @@ impl<P: Park + Send + 'static, Q: Policy> Scheduler<P, Q> {
         self.shared.bell.wait_until_gone(deadline)
     }
 
-    fn run_abandoned(self: &Arc<Self>) {
+    /// Runs workers that no thread runs to their end, if the shutdown has begun.
+    pub(crate) fn run_abandoned(self: &Arc<Self>) {
         if !self.is_shutdown() {
             return;
         }

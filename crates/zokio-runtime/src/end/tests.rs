@@ -142,3 +142,38 @@ fn timers_have_as_much_time_as_the_end() {
         assert_eq!(slept, None);
     }
 }
+
+/// The pool is closed, so that no thread takes over what a task that blocks has: its worker ends all the same, and
+/// with it what else waits for the end.
+#[test]
+fn a_task_that_blocks_after_the_end_hangs_nobody() {
+    for workers in 1..=2 {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(workers)
+            .enable_all()
+            .build()
+            .unwrap();
+        let handle = runtime.handle().clone();
+        let (told, is_told) = mpsc::channel();
+        let ended = std::sync::Arc::new(std::sync::Barrier::new(workers + 1));
+        let begun = std::sync::Arc::new(std::sync::Barrier::new(workers + 1));
+        for _ in 0..workers {
+            let (handle, told) = (handle.clone(), told.clone());
+            let (begun, ended) = (begun.clone(), ended.clone());
+            runtime.spawn(async move {
+                begun.wait();
+                ended.wait();
+                let slept = catch_unwind(AssertUnwindSafe(|| {
+                    crate::block_in_place(|| handle.block_on(sleep(Duration::from_secs(3_600))))
+                }));
+                told.send(slept.is_ok()).unwrap();
+            });
+        }
+        begun.wait();
+        runtime.shutdown_background();
+        ended.wait();
+        for _ in 0..workers {
+            assert_eq!(is_told.recv_timeout(Duration::from_secs(60)), Ok(false));
+        }
+    }
+}
