@@ -29,7 +29,7 @@ use zokio_base::clock;
 use zokio_base::pad::CachePadded;
 use zokio_base::park::{Offload, Unpark, WakeSink};
 use zokio_base::sync::Arc;
-use zokio_base::sync::std_atomic::{AtomicBool, AtomicUsize, Ordering};
+use zokio_base::sync::std_atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// How many events one drain takes unless told otherwise.
 pub const EVENTS_DEFAULT: usize = 1024;
@@ -117,6 +117,9 @@ pub struct DriverMetrics {
 struct Seat {
     set: Set,
     state: ParkState,
+    /// Turns that the worker's driver has begun. Relaxed everywhere: the worker alone counts, and who asks
+    /// on another thread may get an old number (`poll::registration`).
+    turns: AtomicU64,
 }
 
 type Seats = Arc<[CachePadded<Seat>]>;
@@ -158,6 +161,7 @@ impl Driver {
                 Ok(CachePadded::new(Seat {
                     set: Set::new(options.events)?,
                     state: ParkState::new(),
+                    turns: AtomicU64::new(0),
                 }))
             })
             .collect::<io::Result<_>>()?;
@@ -282,6 +286,12 @@ impl DriverHandle {
         &self.0.seats[index].set
     }
 
+    /// How many turns the driver of a worker has begun.
+    pub(crate) fn turns(&self, worker: usize) -> u64 {
+        // Relaxed: see the field.
+        self.0.seats[worker].turns.load(Ordering::Relaxed)
+    }
+
     /// The set for a source that `worker` attaches; any set if no worker does.
     pub(crate) fn pick_set(&self, worker: Option<usize>) -> usize {
         let worker = worker.filter(|&worker| worker < self.workers());
@@ -349,6 +359,7 @@ impl WorkerDriver {
     /// Submits what is pending and drains what is ready, without waiting. While an idle worker
     /// watches the set, what is ready there is that worker's, most of the time.
     pub fn poll<S: WakeSink>(&mut self, sink: &mut S) {
+        self.begin_turn();
         let lane = self.handle.0.plane.lane(self.index);
         lane.submit_into(sink);
         lane.reap(sink);
@@ -379,6 +390,7 @@ impl WorkerDriver {
         deadline: Option<Instant>,
         sink: &mut S,
     ) {
+        self.begin_turn();
         let lane = self.handle.0.plane.lane(self.index);
         // A wait does not notice the wakers that either wakes.
         let refused = lane.submit_into(sink);
@@ -409,6 +421,14 @@ impl WorkerDriver {
             expect_drained(drained, self, sink);
         }
         lane.reap(sink);
+    }
+
+    fn begin_turn(&self) {
+        let turns = &self.handle.0.seats[self.index].turns;
+        // Relaxed, both: see the field. Only this worker writes.
+        let begun = turns.load(Ordering::Relaxed).wrapping_add(1);
+        // Relaxed: as above.
+        turns.store(begun, Ordering::Relaxed);
     }
 
     /// For how long the worker may wait at most because nothing ends its wait when something has

@@ -109,10 +109,45 @@ fn the_first_operation_attaches_and_waits_for_what_the_set_says() {
     assert_eq!(driver.handle.attached(0), 1);
     park_until(&mut driver.workers[0], &count, 1);
     assert!(poll_read(&registration, &mut cx, &near, &mut buf).is_ready());
-    // A caller that has no second poll is not made to wait for the set.
-    let fresh = register(&driver.handle, &far);
-    let sent = fresh.try_io(Interest::WRITABLE, |_| None, || far.write(b"x"));
+    // Nobody knows when this source was made. A caller that has no second poll is not made to wait.
+    let unknown = register(&driver.handle, &far);
+    let sent = unknown.try_io(Interest::WRITABLE, |_| None, || far.write(b"x"));
     assert_eq!(sent.unwrap(), 1);
+}
+
+#[test]
+fn the_system_is_asked_once_the_driver_has_had_a_turn() {
+    let mut driver = driver(2);
+    let (near, mut far) = pair();
+    far.write_all(b"here already").unwrap();
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    let read = |registration: &Registration| {
+        let mut tried = &near;
+        registration.try_io(Interest::READABLE, |_| Some(0), || tried.read(&mut [0; 4]))
+    };
+    let fresh = || register(&driver.handle, &near).made_by(Some(0));
+    // Before the turn nothing is known; a turn of the other worker says nothing.
+    let (first, second, third, fourth) = (fresh(), fresh(), fresh(), fresh());
+    driver.workers[1].poll(&mut Vec::new());
+    let direction = Direction::Read;
+    assert!(
+        first
+            .poll_ready(&mut cx, direction, |_| Some(0))
+            .is_pending()
+    );
+    drop(first);
+    assert_eq!(read(&second).unwrap_err().kind(), ErrorKind::WouldBlock);
+    drop(second);
+    // The turn of its own worker does.
+    driver.workers[0].poll(&mut Vec::new());
+    assert!(third.poll_ready(&mut cx, direction, |_| Some(1)).is_ready());
+    assert!(
+        third
+            .poll_ready(&mut cx, Direction::Write, |_| Some(1))
+            .is_ready()
+    );
+    drop(third);
+    assert_eq!(read(&fourth).unwrap(), 4);
     assert_eq!(driver.handle.attached(0), 1);
 }
 

@@ -6,13 +6,20 @@
 //! operation is tried only while the source's readiness says so. Before, one of two rules holds
 //! (`DriverOptions::eager`):
 //!
-//! - *By default* a source counts as ready for what its owner has assumed
-//!   ([`Registration::assume`]) and for nothing else. The first operation that is not covered attaches
-//!   the source and waits for the event that this brings, although the system might finish it at
-//!   once. A program sees the same on Tokio, and some rely on the second poll: they arm a timer in the
-//!   first. A caller that only tries ([`Registration::try_io`]) has no second poll, so its operation is
-//!   tried.
+//! - *By default* a source answers as if it had been attached when it was made, which is what programs know
+//!   from Tokio. It is ready for what its owner has assumed ([`Registration::assume`]). Beyond that, it is
+//!   ready for nothing until the driver has had a turn: the first operation attaches the source and waits for
+//!   the event that this brings, although the system might finish it at once. Some programs rely on the
+//!   second poll: they arm a timer in the first. After a turn the driver would have known the source. So the
+//!   operation that attaches it asks the system what it is ready for (`sys::ready_now`), and goes by that.
 //! - *Eagerly* every operation is tried at once, and the source is attached when one of them would block.
+//!
+//! Whose turn counts? That of the worker that has made the source ([`Registration::made_by`]): the worker
+//! takes it between two polls of its tasks, never within one, so the answer does not depend on what
+//! other workers do meanwhile. If no worker has made it, or another one asks, an operation that can wait does
+//! so; [`Registration::try_io`] has no second poll, and asks the system. Rejected: to count the turns of
+//! all workers. A worker that wakes up to run a new task begins and ends turns while the task is on its way, so
+//! the task's first read would be ready at once.
 //!
 //! The maker of a source assumes what it is very likely ready for (a connection that was just
 //! accepted has room to send, and often bytes to read). An attempt that would block takes the
@@ -52,6 +59,13 @@ struct Attached {
     set: usize,
 }
 
+/// When a source was made: by which worker, and how many turns its driver had begun by then.
+#[derive(Debug, Clone, Copy)]
+struct Made {
+    worker: usize,
+    turns: u64,
+}
+
 /// Connects a source of events with the driver.
 ///
 /// The functions that may attach the source take `worker`: the index of the worker that calls, if
@@ -61,6 +75,8 @@ pub struct Registration {
     driver: DriverHandle,
     source: sys::SourceId,
     interest: Interest,
+    /// When the source was made, if that is known.
+    made: Option<Made>,
     /// The directions that the source counts as ready for until it is attached: bits of [`Ready`]. Relaxed
     /// everywhere: they are a guess, and order nothing. A bit that is taken away while the source is
     /// being attached may survive in its readiness, and costs one attempt there.
@@ -78,10 +94,40 @@ impl Registration {
             driver,
             source,
             interest,
+            made: None,
             assumed: AtomicU64::new(Ready::EMPTY.bits()),
             attached: OnceLock::new(),
             attaching: Mutex::new(()),
         }
+    }
+
+    /// Says that the source has just been made, by `worker` if one is known: from the next turn of its driver
+    /// on, the source counts as known.
+    #[must_use]
+    pub fn made_by(mut self, worker: Option<usize>) -> Self {
+        let workers = self.driver.workers();
+        let alone = || (workers == 1).then_some(0);
+        let worker = worker.filter(|&worker| worker < workers).or_else(alone);
+        self.made = worker.map(|worker| Made {
+            worker,
+            turns: self.driver.turns(worker),
+        });
+        self
+    }
+
+    /// Whether the driver has had a turn since the source was made, by the worker that made it.
+    fn had_a_turn(&self) -> bool {
+        let turns_since = |made: Made| self.driver.turns(made.worker) != made.turns;
+        self.made.is_some_and(turns_since)
+    }
+
+    /// Whether `worker` is within the poll, or the turns of its tasks, in which it has made the source.
+    fn is_new_to(&self, worker: Option<usize>) -> bool {
+        let is_alone = self.driver.workers() == 1;
+        self.made.is_some_and(|made| {
+            (is_alone || worker == Some(made.worker))
+                && self.driver.turns(made.worker) == made.turns
+        })
     }
 
     /// Has the source count as ready for `ready`, until an attempt would block.
@@ -94,8 +140,8 @@ impl Registration {
     }
 
     /// Attaches the source, if it is not attached yet, without what it is assumed to be ready for of
-    /// `interest`. For who is told what the source is ready for and may do without the attempt that would
-    /// correct an assumption.
+    /// `interest`. For a caller that is told what the source is ready for and may do without the attempt that
+    /// would correct an assumption. If there was one, the system is asked in its place.
     ///
     /// The rest is still assumed: a stream of which a quarter of the room is taken counts as writable
     /// for who tries, and not for the system, which might never say so if nobody reads from it.
@@ -108,9 +154,12 @@ impl Registration {
         worker: impl FnOnce(&DriverHandle) -> Option<usize>,
     ) -> io::Result<()> {
         if self.attached.get().is_none() {
-            // Relaxed: see the field.
             let asked = Ready::from_interest(interest).bits();
-            self.assumed.fetch_and(!asked, Ordering::Relaxed);
+            // Relaxed: see the field.
+            let assumed = self.assumed.fetch_and(!asked, Ordering::Relaxed);
+            if assumed & asked != 0 {
+                return self.attach_slow(worker(&self.driver), true).map(|_| ());
+            }
         }
         self.attach(worker)
     }
@@ -157,13 +206,18 @@ impl Registration {
     ) -> io::Result<&Attached> {
         match self.attached.get() {
             Some(attached) => Ok(attached),
-            None => self.attach_slow(worker(&self.driver)),
+            None => self.attach_slow(worker(&self.driver), self.had_a_turn()),
         }
     }
 
     #[cold]
-    fn attach_slow(&self, worker: Option<usize>) -> io::Result<&Attached> {
-        self.attach_with(worker, |registry, token, interest| {
+    fn attach_slow(&self, worker: Option<usize>, must_look: bool) -> io::Result<&Attached> {
+        let ready = if must_look {
+            sys::ready_now(&self.source, self.interest.to_mio())
+        } else {
+            Ready::EMPTY
+        };
+        self.attach_with(worker, ready, |registry, token, interest| {
             sys::register(registry, &self.source, token, interest)
         })
     }
@@ -179,7 +233,7 @@ impl Registration {
         worker: Option<usize>,
         source: &mut S,
     ) -> io::Result<()> {
-        self.attach_with(worker, |registry, token, interest| {
+        self.attach_with(worker, Ready::EMPTY, |registry, token, interest| {
             registry.register(source, token, interest)
         })
         .map(|_| ())
@@ -194,9 +248,11 @@ impl Registration {
         self.detach_with(|registry| registry.deregister(source))
     }
 
+    /// Attaches the source, which starts out ready for `ready` and for what is assumed.
     fn attach_with(
         &self,
         worker: Option<usize>,
+        ready: Ready,
         register: impl FnOnce(&mio::Registry, mio::Token, mio::Interest) -> io::Result<()>,
     ) -> io::Result<&Attached> {
         let _attaching = self.attaching.lock();
@@ -207,7 +263,7 @@ impl Registration {
         // Relaxed: what was assumed is a guess, which an attempt corrects; it orders nothing.
         let assumed = Ready::from_bits(self.assumed.load(Ordering::Relaxed));
         let set = self.driver.set(index);
-        let (io, key) = set.enter(self.interest, assumed, register)?;
+        let (io, key) = set.enter(self.interest, assumed | ready, register)?;
         Ok(self.attached.get_or_init(|| Attached {
             io,
             key,
@@ -296,8 +352,11 @@ impl Registration {
     ) -> io::Result<()> {
         self.clear_readiness(event);
         if self.attached.get().is_none() {
+            // An eager driver tries instead of asking.
+            let must_look = !self.driver.is_eager() && self.had_a_turn();
+            let attached = self.attach_slow(worker(&self.driver), must_look)?;
             // Somebody else may have attached it since, with the assumption still in place.
-            self.attached(worker)?.io.clear(event);
+            attached.io.clear(event);
         }
         Ok(())
     }
@@ -346,13 +405,13 @@ impl Registration {
     pub fn try_io<R>(
         &self,
         interest: Interest,
-        worker: impl FnOnce(&DriverHandle) -> Option<usize>,
+        worker: impl Fn(&DriverHandle) -> Option<usize>,
         operation: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R> {
         let mask = Ready::from_interest(interest);
         let event = match self.attached.get() {
             Some(attached) => attached.io.event(mask),
-            None => ReadyEvent::assume(mask),
+            None => self.event_to_try(mask, worker(&self.driver))?,
         };
         if event.ready().is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -365,6 +424,22 @@ impl Registration {
             }
             result => result,
         }
+    }
+
+    /// What is known to be ready of `mask`, for a caller that does not wait.
+    #[cold]
+    fn event_to_try(&self, mask: Ready, worker: Option<usize>) -> io::Result<ReadyEvent> {
+        if self.driver.is_eager() {
+            return Ok(ReadyEvent::assume(mask));
+        }
+        // Relaxed: see the field.
+        let assumed = Ready::from_bits(self.assumed.load(Ordering::Relaxed)) & mask;
+        if !assumed.is_empty() || self.driver.is_shutdown() {
+            // Trying needs no driver; a source that it never got to know is not ready.
+            return Ok(ReadyEvent::assume(assumed));
+        }
+        let must_look = !self.is_new_to(worker);
+        Ok(self.attach_slow(worker, must_look)?.io.event(mask))
     }
 
     /// Waits until the source is ready for `interest`. Any number of tasks may wait.

@@ -1,6 +1,7 @@
 //! The calls that the driver makes to the system beyond `mio`. Each back end provides:
 //!
 //! - `SourceId`: names a source of events; `register` and `deregister` act on it;
+//! - `ready_now`: what a source is ready for, without a set;
 //! - `SetFd`: names a readiness set, for waiting on it from outside;
 //! - `RingFd` and `watch_ring`: has a set watch a ring;
 //! - `nest` and `take_out`: a set as a member of another one;
@@ -15,7 +16,7 @@ mod unix;
 pub use unix::SourceId;
 #[cfg(unix)]
 pub(crate) use unix::{
-    RingFd, SetFd, deregister, is_for_now, nest, register, take_out, watch_ring,
+    RingFd, SetFd, deregister, is_for_now, nest, ready_now, register, take_out, watch_ring,
 };
 
 #[cfg(unix)]
@@ -29,8 +30,8 @@ mod other;
 pub use other::SourceId;
 #[cfg(not(unix))]
 pub(crate) use other::{
-    RingFd, SetFd, deregister, is_for_now, nest, register, split_timeout, take_out, wait_fine,
-    watch_ring,
+    RingFd, SetFd, deregister, is_for_now, nest, ready_now, register, split_timeout, take_out,
+    wait_fine, watch_ring,
 };
 
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "illumos"))]

@@ -1,6 +1,7 @@
 //! Where sources are not descriptors: whoever owns one registers it, through `mio`'s own types, when it
 //! is made (`Registration::attach_source`).
 
+use crate::poll::Ready;
 use mio::{Interest, Registry, Token};
 use std::io;
 use std::time::Duration;
@@ -31,6 +32,11 @@ pub(crate) fn register(
     _interest: Interest,
 ) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+/// A source without a name cannot be asked about: its first event says what it is ready for.
+pub(crate) fn ready_now(_source: &SourceId, _interest: Interest) -> Ready {
+    Ready::EMPTY
 }
 
 /// The owner has taken the source out already.

@@ -56,9 +56,9 @@ impl Builder {
     ///
     /// By default the first operation on a socket or a pipe waits until the system has reported what the
     /// socket is ready for, even if there is something to read by then: the task is polled twice, as it
-    /// is on Tokio. Three things are tried at once on both: reading and writing a connection that was
-    /// accepted, writing to an end of a pair, and every method whose name begins with `try_`. Programs
-    /// rely on the second poll, mostly without knowing: they arm a timer in the first.
+    /// is on Tokio. A method whose name begins with `try_` says `WouldBlock` until then. Two things are tried
+    /// at once on both: reading and writing a connection that was accepted, and writing to an end of a
+    /// pair. Programs rely on the second poll, mostly without knowing: they arm a timer in the first.
     ///
     /// In an eager runtime every operation is tried at once, and a socket is registered only when one of
     /// them would block. This saves a registration and a turn of the driver for each connection that is

@@ -24,7 +24,7 @@ impl<E: AsRawFd> IoSource<E> {
     /// Outside of a runtime, or if the runtime has no I/O.
     #[track_caller]
     pub(crate) fn new(io: E, interest: Interest) -> io::Result<Self> {
-        Self::with_driver(io, interest, super::driver())
+        Ok(Self::with_driver(io, interest, super::driver())?.made_here())
     }
 
     /// Ties `io`, which must be in non-blocking mode, to `driver`. No set watches it before its first
@@ -36,6 +36,14 @@ impl<E: AsRawFd> IoSource<E> {
         let registration = Registration::new(driver, io.as_raw_fd(), interest);
         registration.check_driver()?;
         Ok(Self { registration, io })
+    }
+
+    /// Says that the program has just made the object, on this thread: its first operation answers as that of
+    /// an object that is watched from here on (see `Registration`).
+    pub(crate) fn made_here(mut self) -> Self {
+        let worker = super::worker(self.driver());
+        self.registration = self.registration.made_by(worker);
+        self
     }
 
     /// Has a set watch the object from now on, unless the runtime is an eager one, which tries instead.

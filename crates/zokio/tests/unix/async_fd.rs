@@ -435,6 +435,7 @@ fn what_decides_is_the_descriptor_and_not_the_type_around_it() {
         let reader = File::from(reader.into_nonblocking_fd().unwrap());
         // SAFETY: the file keeps its descriptor until it is dropped.
         let fd = unsafe { AsyncFd::register_with_interest(reader, Interest::READABLE) }.unwrap();
+        writer.writable().await.unwrap();
         assert_eq!(writer.try_write(b"x").unwrap(), 1);
         let mut guard = fd.readable().await.unwrap();
         let read = guard.try_io(|fd| fd.get_ref().read(&mut [0; 4]));

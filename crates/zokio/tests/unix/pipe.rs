@@ -76,6 +76,7 @@ fn attempts_say_that_they_would_block() {
         assert_would_block(receiver.try_read_buf(&mut Vec::with_capacity(4)));
         assert_would_block(receiver.try_read_vectored(&mut [IoSliceMut::new(&mut buf)]));
         let mut room = 0;
+        sender.writable().await.unwrap();
         while let Ok(written) = sender.try_write(&[1; 4096]) {
             room += written;
         }
@@ -97,10 +98,15 @@ fn attempts_say_that_they_would_block() {
 fn a_pipe_that_would_block_is_not_tried_until_it_is_ready() {
     run(async {
         let (sender, receiver) = pipe::pipe().unwrap();
+        assert_would_block(sender.try_io(|| Ok(1)));
+        sender.writable().await.unwrap();
         assert_eq!(sender.try_io(|| Ok(1)).unwrap(), 1);
         let blocked = || std::io::Result::<()>::Err(ErrorKind::WouldBlock.into());
         assert_would_block(sender.try_io(blocked));
         assert_would_block(sender.try_io(|| Ok(())));
+        // The room was there all the time, so no event says it again: another pipe.
+        drop((sender, receiver));
+        let (sender, receiver) = pipe::pipe().unwrap();
         assert_would_block(receiver.try_io(|| Ok(())));
         sender.writable().await.unwrap();
         assert_eq!(sender.try_write(b"x").unwrap(), 1);
@@ -213,6 +219,7 @@ fn a_named_pipe_that_nobody_reads_cannot_be_opened_for_writing() {
         assert_eq!(error.raw_os_error(), Some(libc::ENXIO));
         let receiver = OpenOptions::new().open_receiver(&path).unwrap();
         let sender = OpenOptions::new().open_sender(&path).unwrap();
+        sender.writable().await.unwrap();
         assert_eq!(sender.try_write(b"x").unwrap(), 1);
         receiver.readable().await.unwrap();
         drop(receiver);
@@ -276,6 +283,7 @@ fn what_is_no_pipe_is_refused_unless_it_is_not_checked() {
         let (_folder, path) = named();
         let receiver = options.open_receiver(&path).unwrap();
         let sender = options.open_sender(&path).unwrap();
+        sender.writable().await.unwrap();
         assert_eq!(sender.try_write(b"x").unwrap(), 1);
         receiver.readable().await.unwrap();
     });
@@ -305,6 +313,7 @@ fn files_are_taken_over_if_they_are_the_right_end() {
         let (for_reading, for_writing) = copies();
         let sender = Sender::from_file_unchecked(for_writing).unwrap();
         let other = Receiver::from_owned_fd_unchecked(for_reading.into()).unwrap();
+        sender.writable().await.unwrap();
         assert_eq!(sender.try_write(b"y").unwrap(), 1);
         other.readable().await.unwrap();
         assert_eq!(other.try_read(&mut [0; 4]).unwrap(), 1);
@@ -313,6 +322,7 @@ fn files_are_taken_over_if_they_are_the_right_end() {
             let open = || File::options().read(true).write(true).open(&path).unwrap();
             let sender = Sender::from_file(open()).unwrap();
             let receiver = Receiver::from_file(open()).unwrap();
+            sender.writable().await.unwrap();
             assert_eq!(sender.try_write(b"z").unwrap(), 1);
             receiver.readable().await.unwrap();
         }

@@ -50,6 +50,7 @@ async fn empty_slices_do_not_look_like_the_end() {
     let (mut near, _far) = UnixStream::pair().unwrap();
     writes_behind_empty_slices("UnixStream", &mut near).await;
     let (mut sender, _receiver) = pipe::pipe().unwrap();
+    sender.writable().await.unwrap();
     assert_eq!(sender.try_write_vectored(&slices(b"now")).unwrap(), 3);
     writes_behind_empty_slices("pipe", &mut sender).await;
     let (mut near, _far) = zokio::io::duplex(1 << 16);

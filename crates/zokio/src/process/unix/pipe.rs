@@ -37,7 +37,8 @@ macro_rules! pipe {
             ) -> io::Result<Self> {
                 let fd = OwnedFd::from(std);
                 zokio_driver::fd::set_nonblocking(fd.as_fd(), true)?;
-                let pipe = IoSource::with_driver(fd.into(), $interest, driver)?;
+                let pipe: IoSource<File> = IoSource::with_driver(fd.into(), $interest, driver)?;
+                let pipe = pipe.made_here();
                 Ok(Self { pipe })
             }
 
