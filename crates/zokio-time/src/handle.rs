@@ -224,6 +224,8 @@ impl TimerHandle {
 ///
 /// # Panics
 /// If there is no runtime, or it was built without timers.
+// Each timer begins here, and a call would save and restore more registers than it uses.
+#[inline(always)]
 #[track_caller]
 pub(crate) fn with_current<R>(f: impl FnOnce(&TimerHandle) -> R) -> R {
     let found = context::with_services(|services| {

@@ -189,11 +189,21 @@ impl Timer {
     }
 }
 
+impl Timer {
+    /// Takes the entry out of the wheel.
+    #[inline(never)]
+    fn disarm(&self, key: Key) {
+        // The waker is dropped without the shard's lock (crate invariant 2).
+        drop(self.shard.cancel(key));
+    }
+}
+
 impl Drop for Timer {
+    /// A time-out whose future was ready at once drops a timer that was never armed: nothing is called for it.
+    #[inline]
     fn drop(&mut self) {
         if let State::Armed(key) = self.state {
-            // The waker is dropped without the shard's lock (crate invariant 2).
-            drop(self.shard.cancel(key));
+            self.disarm(key);
         }
     }
 }
