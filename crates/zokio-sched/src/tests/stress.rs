@@ -139,6 +139,8 @@ fn stress(seed: u64, workers: usize, lasting: Duration) {
     while start.elapsed() < lasting {
         thread::sleep(Duration::from_millis(5));
     }
+    // On a busy machine nobody outside may have had a processor in that time.
+    eventually(|| ledger.completed.load(Ordering::SeqCst) > 0);
     end.store(true, Ordering::SeqCst);
     for thread in outside {
         thread.join().unwrap();
