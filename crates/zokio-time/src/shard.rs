@@ -248,10 +248,10 @@ struct Inner {
 impl Inner {
     /// The waker of an entry that may still fire; otherwise what became of the entry.
     fn entry(&mut self, key: Key) -> Result<&mut KeptWaker, Entry> {
-        match self.wheel.when(key) {
+        match self.wheel.get_with_deadline(key) {
             None => Err(Entry::Gone),
-            Some(when) if when > self.last => Err(Entry::Stranded),
-            Some(_) => self.wheel.get_mut(key).ok_or(Entry::Gone),
+            Some((when, _)) if when > self.last => Err(Entry::Stranded),
+            Some((_, waker)) => Ok(waker),
         }
     }
 

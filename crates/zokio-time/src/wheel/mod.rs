@@ -127,9 +127,11 @@ impl<T> Wheel<T> {
         self.nodes.get_mut(key).map(|node| &mut node.value)
     }
 
-    /// When the value under `key` is due, if it is still waiting.
-    pub(crate) fn when(&self, key: Key) -> Option<u64> {
-        self.nodes.get(key).map(|node| node.when)
+    /// The value under `key` and when it is due, if it is still waiting.
+    pub(crate) fn get_with_deadline(&mut self, key: Key) -> Option<(u64, &mut T)> {
+        self.nodes
+            .get_mut(key)
+            .map(|node| (node.when, &mut node.value))
     }
 
     /// Whether the value under `key` is still waiting.
