@@ -250,16 +250,20 @@ fn refused_version(graph: &Graph, request: &Request<'_>, facade: &Facade) -> Opt
             dependent.name
         ),
     };
-    Some(Finding {
-        cause: format!(
-            "{} {} asks for tokio \"{requirement}\", which Zokio's {} does not satisfy ({})",
-            dependent.name,
-            dependent.version,
-            facade.version,
-            graph.way_to(dependent)
-        ),
-        mend,
-    })
+    let asked = format!("tokio \"{requirement}\"");
+    let cause = unmet(graph, dependent, &asked, facade, "satisfy");
+    Some(Finding { cause, mend })
+}
+
+/// A dependent's wish that the facade does not fulfil.
+fn unmet(graph: &Graph, dependent: &Package, asked: &str, facade: &Facade, verb: &str) -> String {
+    format!(
+        "{} {} asks for {asked}, which Zokio's {} does not {verb} ({})",
+        dependent.name,
+        dependent.version,
+        facade.version,
+        graph.way_to(dependent)
+    )
 }
 
 fn missing_features(graph: &Graph, request: &Request<'_>, facade: &Facade) -> Vec<Finding> {
@@ -272,12 +276,12 @@ fn missing_features(graph: &Graph, request: &Request<'_>, facade: &Facade) -> Ve
         return vec![];
     };
     let missing = features.difference(known).map(|feature| Finding {
-        cause: format!(
-            "{} {} asks for the feature `{feature}` of tokio, which Zokio's {} does not have ({})",
-            dependent.name,
-            dependent.version,
-            facade.version,
-            graph.way_to(dependent)
+        cause: unmet(
+            graph,
+            dependent,
+            &format!("the feature `{feature}` of tokio"),
+            facade,
+            "have",
         ),
         mend: format!(
             "update Zokio; if its newest version lacks `{feature}` too, report that, and turn it off in {}",
