@@ -1,7 +1,8 @@
 //! The events that a descriptor may be asked for ([`Interest`]), and those that it is ready for ([`Ready`]).
 //!
-//! Both are sets of bits. [`Ready`] keeps "closed" apart from "ready": a closed side stays closed,
-//! so nothing ever clears those two bits. The others are cleared when an operation would block.
+//! Both are sets of bits. [`Ready`] keeps "closed" apart from "ready". The bits of "ready" are cleared when an
+//! operation would block. A closed side mostly stays closed: its bit is cleared only by an operation on that very
+//! side that would block, since a named pipe goes on with its next writer (`Registration::reopen`).
 
 use std::fmt;
 use std::ops::{BitAnd, BitOr, BitOrAssign, Sub};
