@@ -29,7 +29,7 @@ pub(crate) struct Finding {
     pub(crate) mend: String,
 }
 
-/// What was found, in words for a person.
+/// The findings, in words for a person.
 #[derive(Debug)]
 pub(crate) struct Report {
     findings: Vec<Finding>,

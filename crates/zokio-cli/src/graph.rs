@@ -12,7 +12,7 @@ use crate::cargo::Cargo;
 #[derive(Debug)]
 pub(crate) struct Graph {
     metadata: Metadata,
-    /// What Cargo printed beside it.
+    /// The warnings that Cargo printed beside it.
     pub(crate) warnings: String,
 }
 

@@ -1,4 +1,4 @@
-//! What the files say: the patch of the root manifest, and the lock file.
+//! The files as they are: the patch of the root manifest, and the lock file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub(crate) struct Manifest {
     document: DocumentMut,
 }
 
-/// What stands before the versions in the comment behind a patch.
+/// The words before the versions in the comment behind a patch.
 const BEFORE: &str = "# Cargo.lock had ";
 
 impl Manifest {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-/// What some files held; dropping it writes that back.
+/// The former contents of some files; dropping it writes them back.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     /// `None` for a file that did not exist.

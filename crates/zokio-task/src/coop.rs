@@ -44,7 +44,7 @@ const GRANT: u8 = 64;
 const _: () = assert!(GRANTED + GRANT < REFUSED_FOREIGN);
 const _: () = assert!(REFUSED_FOREIGN + FOREIGN_REFUSALS_MAX < UNLIMITED);
 
-/// What is left of a poll's budget: units up to [`BUDGET`], or one of the constants above. One byte,
+/// The rest of a poll's budget: units up to [`BUDGET`], or one of the constants above. One byte,
 /// because each operation reads it, writes it, and often writes it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget(u8);

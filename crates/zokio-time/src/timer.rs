@@ -95,7 +95,7 @@ impl Timer {
         };
     }
 
-    /// What becomes of a timer whose last poll, with `waker`, was ready.
+    /// The next state of a timer whose last poll, with `waker`, was ready.
     fn arm(&self, waker: KeptWaker, due: DueAtOnce) -> State {
         let Some(when) = self.shard.source.upcoming(self.deadline, due) else {
             // Due already: fire it here.
@@ -104,7 +104,7 @@ impl Timer {
         };
         match self.shard.insert(when, waker) {
             Ok(key) => State::Armed(key),
-            // Whoever waits learns of the end by the poll that this brings about.
+            // The task that waits learns of the end by the poll that this brings about.
             Err(Closed(waker)) => {
                 waker.wake();
                 State::Reset

@@ -62,7 +62,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// What the crates behind the facade may use from outside: all of these but the last come with Tokio too. Whatever
+/// The libraries that the crates behind the facade may use: all of these but the last come with Tokio too. Whatever
 /// else they use is optional and off, or it stands in the lock file of every program that is moved.
 const OUTSIDE: &[&str] = &[
     "bytes",

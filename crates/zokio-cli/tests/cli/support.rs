@@ -23,7 +23,7 @@ pub(crate) struct Scratch {
     folder: TempDir,
 }
 
-/// What the command did.
+/// The outcome of the command.
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) stdout: String,

@@ -378,7 +378,7 @@ impl Registration {
     /// that side would have blocked. For one on the other side, which says nothing of this, see
     /// [`would_block`](Self::would_block).
     pub fn reopen(&self, event: ReadyEvent) {
-        // What is not attached is assumed to be closed by nobody.
+        // A source that is not attached counts as open.
         if let Some(attached) = self.attached.get() {
             attached.io.reopen(event);
         }
@@ -426,7 +426,7 @@ impl Registration {
         }
     }
 
-    /// What is known to be ready of `mask`, for a caller that does not wait.
+    /// The part of `mask` that is known to be ready, for a caller that does not wait.
     #[cold]
     fn event_to_try(&self, mask: Ready, worker: Option<usize>) -> io::Result<ReadyEvent> {
         if self.driver.is_eager() {

@@ -277,7 +277,7 @@ mod model {
 
     const ME: u32 = 77;
 
-    /// What the kernel knows of a child, behind a lock of its own.
+    /// The kernel's knowledge of a child, behind a lock of its own.
     #[derive(Default)]
     struct Kernel {
         has_ended: [bool; 2],

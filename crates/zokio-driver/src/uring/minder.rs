@@ -142,7 +142,7 @@ mod model {
 
     struct World {
         flag: Flag,
-        /// What is promised and not yet done. As in the lane, nothing but the flag orders its accesses.
+        /// Work that is promised and not yet done. As in the lane, nothing but the flag orders its accesses.
         promised: AtomicUsize,
         minders: AtomicUsize,
     }

@@ -255,7 +255,7 @@ impl AsyncWrite for Lost {
     }
 }
 
-/// What `reader` says to the question whether it has failed.
+/// The answer of `reader` to the question whether it has failed.
 fn failure<R: AsyncRead>(reader: R) -> Option<ErrorKind> {
     let mut cx = Context::from_waker(Waker::noop());
     match pin!(reader).poll_read_failure(&mut cx) {
@@ -295,7 +295,7 @@ fn whether_the_source_has_failed_is_asked_through_every_adapter() {
         .await;
         assert_eq!(failure(&mut chain), reset);
     });
-    // What can only be read knows of no failure.
+    // A descriptor that can only be read knows of no failure.
     assert_eq!(failure(&b"ab"[..]), None);
     assert_eq!(failure(crate::duplex(1).0), None);
 }

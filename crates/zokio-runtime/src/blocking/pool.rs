@@ -496,7 +496,7 @@ impl Pool {
             .for_each(cancel);
     }
 
-    /// What rings for the thread that [waits](Self::wait_for_threads), while it listens. Until then it costs one
+    /// A closure that rings for the thread that [waits](Self::wait_for_threads), while it listens. Until then it costs one
     /// load.
     pub(crate) fn bell(self: &Arc<Self>) -> impl Fn() + Send + Sync + 'static {
         let (pool, listens) = (Arc::downgrade(self), self.listens.clone());

@@ -93,7 +93,7 @@ fn a_visit_leaves_the_core_where_it_is() {
     assert!(tenure.end_poll(&seat));
 }
 
-/// Whoever has lost the core for good must not get hold of the seat of a later holder.
+/// A thread that has lost the core for good must not get hold of the seat of a later holder.
 #[test]
 fn a_tenure_that_has_ended_claims_no_seat() {
     let seat = Seat::new();

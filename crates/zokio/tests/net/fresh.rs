@@ -48,7 +48,7 @@ fn in_both<F: Future<Output = ()>>(test: impl Fn(Finished) -> F) {
     }
 }
 
-/// What an operation does with a socket that no set watches in an eager runtime.
+/// The ways of an operation with a socket that no set watches in an eager runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// It is tried.

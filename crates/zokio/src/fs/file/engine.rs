@@ -290,7 +290,7 @@ impl Engine {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         ready!(self.poll_taken_over(file, cx))?;
-        // What was read ahead may not be there any more.
+        // Bytes that were read ahead may not be there any more.
         ready!(self.poll_given_back(file, cx))?;
         let file = file.clone();
         self.resizing = Some(zokio_runtime::spawn_own(move || file.set_len(size)));

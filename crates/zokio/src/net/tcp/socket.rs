@@ -256,7 +256,7 @@ impl TcpSocket {
     /// Sets how long closing waits for data that was not sent (`SO_LINGER`). The connections that a listener
     /// accepts have its setting.
     ///
-    /// What becomes of a stream that is dropped: see [`TcpStream::set_linger`].
+    /// For the end of a stream that is dropped see [`TcpStream::set_linger`].
     ///
     /// # Errors
     /// The errors of `setsockopt`. An open socket gives none.
